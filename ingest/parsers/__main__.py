@@ -1,0 +1,112 @@
+"""The sandboxed child: one request in `argv`, length-prefixed JSON records on standard output.
+
+    {"page": [number, text, [[char_start, level, title], …]]}      any number of these
+    {"boxes": [width, height, [[x0, y0, x1, y1], …]]}   {"image": "base64 of a PNG"}
+    {"error": code, "details": {…}}                                 then nothing follows
+    {"done": true}                                                  then nothing follows
+
+Limits are set after the parser is imported, which takes memory and files that are not the
+document's fault, and before the document is opened. Knows no settings: the parent decides.
+"""
+
+import ctypes
+import importlib
+import json
+import os
+import resource
+import signal
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ingest.errors import LecternError, ParserMemory
+
+MODULES = {
+    "application/pdf": "pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "text/markdown": "markdown",
+    "text/html": "html",
+    "text/plain": "text",
+}
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NO_NEW_PRIVS = 38
+_OPEN_FILES = 64
+
+
+def main() -> None:
+    """Answer the request and exit."""
+    request: dict[str, Any] = json.loads(sys.argv[1])
+    _die_with(request["parent"])
+    module = MODULES[request["media_type"]] if request["kind"] == "pages" else "view"
+    parser = importlib.import_module(f"ingest.parsers.{module}")
+    output = _private_output()
+    os.nice(request["nice"])
+    _limit(request["seconds"], request["memory_mb"])
+    try:
+        for record in _answer(parser, request):
+            _send(output, record)
+        _send(output, {"done": True})
+    except LecternError as error:
+        _send(output, {"error": error.code, "details": error.details})
+    except MemoryError:
+        limit = {"limit_mb": request["memory_mb"]}
+        _send(output, {"error": ParserMemory.code, "details": limit})
+
+
+def _answer(parser: Any, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    path = Path(request["path"])
+    if request["kind"] == "pages":
+        for page in parser.pages(path, request["max_pages"]):
+            headings = [(one.char_start, one.level, one.title) for one in page.headings]
+            yield {"page": (page.number, page.text, headings)}
+    elif request["kind"] == "boxes":
+        place = request["page"], request["char_start"], request["char_end"]
+        yield {"boxes": parser.boxes(path, *place)}
+    elif request["kind"] == "image":
+        png = parser.image(path, request["page"], request["width"])
+        yield {"image": b64encode(png).decode("ascii")}
+
+
+def _die_with(parent: int) -> None:
+    """Be killed when the parent's thread ends, however it ends; gain no rights meanwhile."""
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if os.getppid() != parent:  # it was gone before we asked
+        sys.exit(1)
+
+
+def _private_output() -> BinaryIO:
+    """Standard output for records alone: whatever a library prints goes nowhere."""
+    output = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return output
+
+
+def _limit(seconds: int, memory_mb: int) -> None:
+    memory = memory_mb << 20
+    for what, limit in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_AS, memory),
+    ):
+        resource.setrlimit(what, (limit, limit))
+    # The soft limit kills with a signal that tells why; the hard one is for who ignores it.
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+
+
+def _send(output: BinaryIO, record: dict[str, Any]) -> None:
+    data = json.dumps(record, ensure_ascii=False).encode()
+    output.write(len(data).to_bytes(4, "big") + data)
+    output.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Documents are read in a child process that may hang, swell or crash without harm to us.
+
+A call costs one process start, well under a tenth of a second. Any number of threads may call.
+"""
+
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ingest.child import Limits, records
+from ingest.errors import ParserCrashed, TooManyPages, TooMuchText
+from ingest.spans import Heading, Page
+
+__all__ = ["Limits", "PageBoxes", "boxes", "image", "pages"]
+
+_MOST_BOXES = 10_000
+_WIDEST_IMAGE = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class PageBoxes:
+    """Where a span is on a page as shown: points, origin top left, one box for each line."""
+
+    width: float
+    height: float
+    boxes: tuple[tuple[float, float, float, float], ...]
+
+
+def _never() -> bool:
+    return False
+
+
+def pages(
+    path: Path, media_type: str, limits: Limits, cancelled: Callable[[], bool] = _never
+) -> Iterator[Page]:
+    """The pages of a document as they are read; close the generator to kill the parser.
+
+    The clock runs only while we wait for the parser, not while the caller works on a page.
+    Advance it from one thread only: the child dies with the thread that started it.
+    """
+    request = {"kind": "pages", "media_type": media_type, "max_pages": limits.max_pages}
+    number = characters = 0
+    with closing(records(path, request, limits, cancelled)) as answers:
+        for record in answers:
+            page = _page(record)
+            number += 1
+            characters += len(page.text)
+            if page.number != number:
+                raise ParserCrashed
+            if number > limits.max_pages:
+                raise TooManyPages(limit=limits.max_pages)
+            if characters > limits.max_characters:
+                raise TooMuchText(limit=limits.max_characters)
+            yield page
+
+
+def boxes(
+    path: Path, page: int, char_start: int, char_end: int, limits: Limits | None = None
+) -> PageBoxes:
+    """The boxes of a span of a PDF's page."""
+    place = {"page": page, "char_start": char_start, "char_end": char_end}
+    record = _view(path, {"kind": "boxes", **place}, limits)
+    try:
+        width, height, found = record["boxes"]
+        lines = tuple(
+            (float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in found[:_MOST_BOXES]
+        )
+        return PageBoxes(float(width), float(height), lines)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ParserCrashed from error
+
+
+def image(path: Path, page: int, width: int, limits: Limits | None = None) -> bytes:
+    """A PDF's page as a PNG of at most `width` pixels."""
+    width = max(1, min(width, _WIDEST_IMAGE))
+    record = _view(path, {"kind": "image", "page": page, "width": width}, limits)
+    try:
+        return b64decode(record["image"], validate=True)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ParserCrashed from error
+
+
+def _view(path: Path, request: dict[str, Any], limits: Limits | None) -> dict[str, Any]:
+    limits = limits or Limits.from_settings()
+    with closing(records(path, request, limits, _never)) as answers:
+        return next(answers, {})
+
+
+def _page(record: dict[str, Any]) -> Page:
+    try:
+        number, text, headings = record["page"]
+        found = tuple(Heading(int(at), int(level), str(title)) for at, level, title in headings)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ParserCrashed from error
+    if not isinstance(text, str) or not isinstance(number, int):
+        raise ParserCrashed
+    return Page(number, text, found)

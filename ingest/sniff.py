@@ -1,0 +1,100 @@
+"""What a file is, told from its first bytes; its name only tells kinds of text apart.
+
+Knows no format's inside: whether a PDF or DOCX is sound is for the parser, in the sandbox.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Final
+
+import puremagic
+
+from ingest import charset
+from ingest.errors import EmptyFile, UnsupportedType
+
+PDF: Final = "application/pdf"
+DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+MARKDOWN: Final = "text/markdown"
+HTML: Final = "text/html"
+TEXT: Final = "text/plain"
+
+HEAD = 65_536  #: bytes of a file that `media_type` wants to see
+
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_LOCAL_FILE = b"PK\x03\x04"
+_NOT_PROSE = (b"{\\rtf", b"%!PS", b"\xc5\xd0\xd3\xc6")
+_NAMES = {".md": MARKDOWN, ".markdown": MARKDOWN, ".htm": HTML, ".html": HTML, ".xhtml": HTML}
+_HTML_START = re.compile(
+    r"\s*(?:<\?xml[^>]{0,200}>\s*|<!--.{0,2000}?-->\s*){0,5}<(?:!doctype\s+html|html|head|body)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_MOST_CONTROLS = 0.005  # a stray control character is no reason to refuse a log file
+_MOST_HIGH_BYTES = 0.3  # western 8-bit text; the parser finds out which encoding
+
+
+def media_type(head: bytes, name: str) -> str:
+    """The media type of a file that begins with `head` (its first 64 KiB).
+
+    Raises `EmptyFile`, and `UnsupportedType` for whatever no parser reads.
+    """
+    if not head:
+        raise EmptyFile
+    # Spaces before the signature are common in the wild; anything else there is another format.
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:5] == b"%PDF-":
+        return PDF
+    if _is_docx(head):
+        return DOCX
+    if not head.startswith(_NOT_PROSE) and (text := _text(head)) is not None:
+        if _HTML_START.match(text):
+            return HTML
+        return _NAMES.get(PurePath(name).suffix.lower(), TEXT)
+    raise UnsupportedType(media_type=_other_type(head))
+
+
+def _is_docx(head: bytes) -> bool:
+    if head.startswith(_OLE):
+        return _is_encrypted_package(head)
+    if not head.startswith(_LOCAL_FILE):
+        return False
+    names = list(_archive_names(head))
+    if any(name.startswith(b"word/") for name in names):
+        return True
+    # Large parts may come first. Then this much decides, and the parser looks again.
+    office = any(name in (b"[Content_Types].xml", b"_rels/.rels") for name in names)
+    return office and len(head) >= HEAD and not any(n.startswith((b"xl/", b"ppt/")) for n in names)
+
+
+def _archive_names(head: bytes) -> Iterator[bytes]:
+    """Names in the local file headers of a ZIP archive (APPNOTE 4.3.7)."""
+    at = 0
+    while (at := head.find(_LOCAL_FILE, at)) >= 0 and at + 30 <= len(head):
+        (length,) = struct.unpack_from("<H", head, at + 26)
+        yield head[at + 30 : at + 30 + length]
+        at += 4
+
+
+def _is_encrypted_package(head: bytes) -> bool:
+    """Office wraps a document with a password in an OLE file; its directory names the stream."""
+    return "EncryptedPackage".encode("utf-16-le") in head
+
+
+def _text(head: bytes) -> str | None:
+    """The head decoded, or None if these bytes are no text."""
+    encoding = next(charset.strict(lambda: [head], whole=len(head) < HEAD), None)
+    if encoding is None:
+        high = sum(byte > 0x7F for byte in head)
+        if high > _MOST_HIGH_BYTES * len(head):
+            return None
+        encoding = "latin-1"
+    text = head.decode(encoding, "ignore")
+    return text if len(_CONTROLS.findall(text)) <= _MOST_CONTROLS * len(text) else None
+
+
+def _other_type(head: bytes) -> str:
+    try:
+        return puremagic.from_string(head, mime=True) or "application/octet-stream"
+    except (puremagic.PureError, ValueError):
+        return "application/octet-stream"

@@ -1,0 +1,44 @@
+"""`python -m service.cli`: runs one command and turns what goes wrong into one line."""
+
+import json
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from ingest.errors import LecternError
+from service.cli.arguments import parse
+
+#: Loaded by name, so that `jobs` does not wait for the libraries of `up` and `migrate`.
+COMMANDS = {
+    "up": "service.cli.up",
+    "doctor": "service.cli.doctor",
+    "migrate": "service.cli.migration",
+    "add": "service.cli.add",
+    "summarize": "service.cli.summarize",
+    "ask": "service.cli.ask",
+    "jobs": "service.cli.jobs",
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line `words`; returns the exit status."""
+    arguments = parse(words)
+    command = import_module(COMMANDS[arguments.command])
+    try:
+        status = command.run(arguments)
+    except LecternError as error:
+        if arguments.json:
+            print(json.dumps({"error": {"code": error.code, "message": str(error)}}))
+        print(f"error: {error} ({error.code})", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader (`| head`) has gone; there is nobody left to tell.
+        sys.stderr.close()
+        return 1
+    return int(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

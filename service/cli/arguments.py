@@ -1,0 +1,51 @@
+"""The words of the command line. Knows what may be said, not what is done about it."""
+
+from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from pathlib import Path
+
+DEFAULT_COLLECTION = "Library"
+
+EPILOG = """\
+exit status: 0 done · 1 an error or a failed job · 2 wrong usage · 130 stopped by Ctrl-C
+settings:    LECTERN_HOST, LECTERN_PORT, LECTERN_DATA and others, see .env.example
+"""
+
+
+def parse(words: Sequence[str] | None = None) -> Namespace:
+    """The command line as a namespace. Exits with 2 and a hint when it makes no sense."""
+    top = ArgumentParser(
+        prog="lectern",
+        description="Read documents, summarise them, and ask them questions.",
+        epilog=EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--from", dest="caller", type=Path, default=Path(), help=SUPPRESS)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    machine = ArgumentParser(add_help=False)
+    machine.add_argument("--json", action="store_true", help="print JSON for programs")
+    remote = ArgumentParser(add_help=False, parents=[machine])
+    remote.add_argument("--url", help="address of the service (default: LECTERN_HOST and _PORT)")
+    kept = ArgumentParser(add_help=False, parents=[remote])
+    kept.add_argument("--collection", metavar="NAME", help="collection, by name or id")
+
+    commands.add_parser("up", parents=[machine], help="start everything and stay up")
+    commands.add_parser("doctor", parents=[machine], help="check this machine and what runs on it")
+    commands.add_parser("migrate", parents=[machine], help="bring the database to this version")
+    add = commands.add_parser("add", parents=[kept], help="add files and folders to the library")
+    add.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")
+    add.add_argument("--no-wait", action="store_true", help="do not wait until they are read")
+    summarize = commands.add_parser("summarize", parents=[kept], help="summarise a whole document")
+    summarize.add_argument("document", metavar="DOC", help="document id, its name, or a file")
+    ask = commands.add_parser("ask", parents=[kept], help="ask a question, with citations")
+    ask.add_argument("question", metavar="QUESTION")
+    ask.add_argument("--conversation", metavar="ID", help="go on with a conversation")
+    _add_jobs(commands.add_parser("jobs", parents=[remote], help="list, show, cancel, move jobs"))
+    return top.parse_args(words)
+
+
+def _add_jobs(jobs: ArgumentParser) -> None:
+    jobs.usage = "lectern jobs [-h] [--json] [--url URL] [ID | cancel ID | front ID]"
+    jobs.add_argument("words", nargs="*", metavar="ID | cancel ID | front ID")
+    jobs.add_argument("--limit", type=int, default=20, metavar="N", help="newest N (default 20)")
+    jobs.set_defaults(usage_error=jobs.error)

@@ -1,0 +1,77 @@
+"""How a summary and an answer are printed for people."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.padding import Padding
+from rich.text import Text
+
+from service.cli.client import Record
+from service.cli.screen import Screen, plain
+
+
+def pages(first: int, last: int) -> str:
+    """`p. 3` or `pp. 3–7`."""
+    return f"p. {first}" if first == last else f"pp. {first}–{last}"
+
+
+def print_section(screen: Screen, section: Record) -> None:
+    """One line for a section summary that has just come in."""
+    first, last = section["pages"]
+    title = section.get("title") or ""
+    again = "  (kept from before)" if section.get("reused") else ""
+    screen.note(f"  ✓ {pages(first, last)}  {title}{again}", "dim")
+
+
+def print_summary(screen: Screen, name: str, summary: Record) -> None:
+    """The summary, then what of the document it rests on."""
+    screen.line(f"Summary of {name}", "bold")
+    screen.out.print(Padding(Text(plain(summary["summary"])), (0, 0, 0, 2)))
+    screen.line(f"  {coverage(summary)}", "dim")
+
+
+def coverage(summary: Record) -> str:
+    """Which pages were read, how much of the text, and how long it took."""
+    of = summary["coverage"]
+    read = ", ".join(pages(*span) for span in of["pages_read"]) or "no page"
+    said = [f"read {read} of {of['pages_total']}"]
+    if total := of["characters_total"]:
+        said.append(f"{of['characters_read'] / total:.0%} of the text")
+    if of["pages_empty"]:
+        said.append(f"without text: {', '.join(map(str, of['pages_empty']))}")
+    said.append(seconds(summary.get("timings"), "total_ms"))
+    return " · ".join(filter(None, said))
+
+
+def print_citations(screen: Screen, citations: Sequence[Record]) -> None:
+    """Each citation: where it stands, the quoted words, and whether they were found there."""
+    for citation in citations:
+        mark, style = ("✓", "green") if citation["verified"] else ("✗", "yellow")
+        checked = "verified" if citation["verified"] else "not verified"
+        place = f"[{citation['id']}] {citation['document_name']}, p. {citation['page']}"
+        screen.line(f"  {mark} {place}  {checked}", style)
+        quote = " ".join(plain(citation["quote"]).split())
+        screen.out.print(Padding(Text(f"“{quote}”", style="italic"), (0, 0, 0, 6)))
+
+
+def answer_remarks(answer: Record) -> str:
+    """What was searched and how long the answer took."""
+    searched = answer.get("searched") or {}
+    said = []
+    if searched:
+        said.append(
+            f"searched {searched.get('documents', 0)} documents, "
+            f"{searched.get('passages', 0)} passages"
+        )
+    timings: dict[str, Any] = answer.get("timings") or {}
+    if first := seconds(timings, "first_token_ms"):
+        said.append(f"first token after {first}")
+    if total := seconds(timings, "total_ms"):
+        said.append(f"answer after {total}")
+    return " · ".join(said)
+
+
+def seconds(timings: Record | None, name: str) -> str:
+    """`12.3 s`, or nothing when it was not measured."""
+    took = (timings or {}).get(name)
+    return "" if took is None else f"{took / 1000:.1f} s"

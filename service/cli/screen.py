@@ -1,0 +1,83 @@
+"""The terminal: results on standard output, progress and remarks on standard error.
+
+With `--json` standard output carries JSON alone. Whatever comes from documents or the model is
+printed without control characters, so that it can't move the cursor or rename the window.
+"""
+
+import json
+import unicodedata
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
+from rich.text import Text
+
+#: Format characters that turn the direction of text around, to show other words than are there.
+BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def plain(text: object) -> str:
+    """`text` without control and direction-changing characters; tabs and line feeds stay."""
+    kept = (
+        c for c in str(text) if c in "\n\t" or (unicodedata.category(c) != "Cc" and c not in BIDI)
+    )
+    return "".join(kept)
+
+
+class Screen:
+    """What a command shows."""
+
+    def __init__(self, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self.out = Console(highlight=False, markup=False, emoji=False)
+        self.err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+    def result(self, payload: dict[str, Any]) -> None:
+        """Print a result for programs."""
+        print(json.dumps(payload, ensure_ascii=False, indent=2), flush=True)
+
+    def line(self, text: object, style: str = "") -> None:
+        """Print a line of a result for people."""
+        self.out.print(Text(plain(text), style=style), soft_wrap=not self.out.is_terminal)
+
+    def token(self, text: str) -> None:
+        """Print a piece of text as it comes, without breaking lines itself."""
+        self.out.out(plain(text), end="", highlight=False)
+        self.out.file.flush()
+
+    def note(self, text: object, style: str = "") -> None:
+        """Print a remark on standard error."""
+        self.err.print(Text(plain(text), style=style), soft_wrap=not self.err.is_terminal)
+
+    def progress(self) -> Progress:
+        """Bars on standard error; nothing is drawn when it is no terminal or JSON is wanted."""
+        return Progress(
+            SpinnerColumn(),
+            TextColumn(
+                "{task.description}", markup=False, table_column=Column(max_width=40, no_wrap=True)
+            ),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[remark]}", style="dim", markup=False),
+            console=self.err,
+            transient=True,
+            disable=self.as_json or not self.err.is_terminal,
+        )
+
+    def table(self, *headings: str) -> Table:
+        """An empty table; the last column takes what room is left."""
+        table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+        for number, heading in enumerate(headings, start=1):
+            table.add_column(heading, overflow="fold", ratio=1 if number == len(headings) else None)
+        return table
+
+    def show(self, table: Table) -> None:
+        """Print a table."""
+        self.out.print(table)
+
+
+def cells(*values: object) -> list[Text]:
+    """A table's row of plain text."""
+    return [Text(plain("" if value is None else value)) for value in values]

@@ -1,0 +1,22 @@
+"""What the launcher must know of the workers' settings: whether a part is brought by somebody."""
+
+from functools import cache
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """`LECTERN_*` variables read by the launcher; `.env` is read too."""
+
+    model_config = SettingsConfigDict(env_prefix="LECTERN_", env_file=".env", extra="ignore")
+
+    redis_url: str = Field("", description="Redis; `up` starts one when this is not set")
+    model: str = Field("", description="GGUF file; empty: the bundled one")
+    llm_url: str = Field("", description="OpenAI-compatible server to use in place of the engine")
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

@@ -1,0 +1,61 @@
+"""Questions and searches that somebody waits for."""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from service.deps import Closing, Identifier
+from service.errors import SearchTimeout
+from service.questions import checked
+from service.schemas import answers as schemas
+from service.streams import EventStream, happening, outcome
+from workers import jobs, submit
+from workers.events import Event
+
+router = APIRouter(prefix="/v1/collections/{collection_id}", tags=["answers"])
+SEARCH_SECONDS = 60.0
+
+
+@router.post(
+    "/ask",
+    response_model=schemas.Answer,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
+async def ask(
+    collection_id: Identifier, asked: schemas.Question, request: Request, closing: Closing
+) -> Response | dict[str, Any]:
+    """Answer a question from a collection, with citations.
+
+    Waits for the answer, or with `stream: true` sends the job's events, the first being `job`
+    with its id and the conversation's. A client that goes away cancels the job.
+    """
+    question = checked(asked.question)
+    conversation = asked.conversation_id or asked.conversation
+    job = await run_in_threadpool(submit.question, collection_id, question, conversation)
+    if not asked.stream:
+        return (await outcome(request, job, closing)).result or {}
+    first = {"id": job.id, "conversation_id": job.params.get("conversation_id")}
+    return EventStream(
+        happening(job.id, None, closing),
+        first=[Event(None, "job", first)],
+        on_leave=partial(run_in_threadpool, jobs.cancel, job.id),
+    )
+
+
+@router.post("/search", response_model=schemas.Hits)
+async def search(
+    collection_id: Identifier, wanted: schemas.Query, request: Request, closing: Closing
+) -> dict[str, Any]:
+    """Find passages without an answer, with scores and what each stage took."""
+    query = checked(wanted.query)
+    job = await run_in_threadpool(submit.search, collection_id, query, wanted.limit)
+    try:
+        async with asyncio.timeout(SEARCH_SECONDS):
+            return (await outcome(request, job, closing)).result or {}
+    except TimeoutError as error:
+        await run_in_threadpool(jobs.cancel, job.id)
+        raise SearchTimeout(seconds=f"{SEARCH_SECONDS:g}") from error

@@ -1,0 +1,146 @@
+"""Documents: files that come in, what is known of them, and the way out."""
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from ingest import blobs, library
+from ingest.database import reading, writing
+from ingest.records import Document, Original
+from ingest.tables import DocumentStatus
+from service import uploads
+from service.deps import Identifier
+from service.schemas import library as schemas
+from service.schemas.jobs import JobAnswer, Uploaded
+from service.uploads import Incoming
+from workers import jobs, submit
+from workers.jobs import Job, JobFilter, JobKind
+
+router = APIRouter(prefix="/v1", tags=["documents"])
+SLICE = 256 * 1024
+
+MULTIPART = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["files"],
+                    "properties": {
+                        "files": {
+                            "type": "array",
+                            "items": {"type": "string", "format": "binary"},
+                            "minItems": 1,
+                        }
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.get("/collections/{collection_id}/documents", response_model=schemas.Documents)
+def list_documents(collection_id: Identifier) -> dict[str, Any]:
+    """The documents of a collection, oldest first."""
+    with reading() as session:
+        return {"documents": [d.public() for d in library.documents(session, collection_id)]}
+
+
+@router.post(
+    "/collections/{collection_id}/documents",
+    status_code=202,
+    response_model=Uploaded,
+    openapi_extra=MULTIPART,
+)
+async def upload_documents(collection_id: Identifier, request: Request) -> dict[str, Any]:
+    """Put one or many files into a collection; a job reads each of them.
+
+    All files of a request are accepted or none: 422 `empty_file`, 415 `unsupported_type`,
+    413 `file_too_large`, 422 `too_many_files`. A file that the collection holds already is
+    answered with that document and `duplicate: true`; one whose reading failed is read again.
+    """
+    await run_in_threadpool(_require_collection, collection_id)
+    files = await uploads.receive(request)
+    return await run_in_threadpool(_keep, collection_id, files)
+
+
+@router.get("/documents/{document_id}", response_model=schemas.Document)
+def get_document(document_id: Identifier) -> dict[str, Any]:
+    """One document."""
+    with reading() as session:
+        return library.document(session, document_id).public()
+
+
+@router.delete("/documents/{document_id}", status_code=202, response_model=JobAnswer)
+def delete_document(document_id: Identifier) -> dict[str, Any]:
+    """Remove a document: gone for everybody at once, erased by a job."""
+    return {"job": submit.delete_document(document_id).public()}
+
+
+@router.get(
+    "/documents/{document_id}/content",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/octet-stream": {}}}},
+)
+def get_content(document_id: Identifier) -> StreamingResponse:
+    """The bytes that were uploaded, to be saved, never shown."""
+    with reading() as session:
+        document = library.document(session, document_id)
+    version = document.version
+    assert version is not None
+    return StreamingResponse(
+        _slices(blobs.open(version.sha256)),
+        media_type=document.media_type,
+        headers={
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(document.name, safe='')}",
+            "Content-Length": str(version.size),
+        },
+    )
+
+
+def _require_collection(collection_id: str) -> None:
+    with reading() as session:
+        library.collection(session, collection_id)
+
+
+def _keep(collection_id: str, files: list[Incoming]) -> dict[str, Any]:
+    """Record all files in one transaction, then ask for each to be read."""
+    try:
+        with writing() as session:
+            kept = []
+            for file in files:
+                intake = file.intake
+                original = Original(file.name, file.media_type, intake.sha256, intake.size)
+                kept.append(library.add(session, collection_id, original))
+                intake.commit()
+    finally:
+        for file in files:
+            file.intake.discard()
+    readings = {document.id: _reading(document, duplicate) for document, duplicate in kept}
+    return {
+        "documents": [{**document.public(), "duplicate": again} for document, again in kept],
+        "jobs": [job.public() for job in readings.values() if job is not None],
+    }
+
+
+def _reading(document: Document, duplicate: bool) -> Job | None:
+    """The job that reads a document: a new one unless there is one already."""
+    if not duplicate:
+        return submit.read(document.id)
+    wanted = JobFilter(kind=JobKind.READ, document_id=document.id, limit=1)
+    found = jobs.listing(wanted)
+    if not found and document.status == DocumentStatus.WAITING:
+        return submit.read(document.id)  # the service died between keeping and asking
+    return found[0] if found else None
+
+
+def _slices(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while data := file.read(SLICE):
+            yield data

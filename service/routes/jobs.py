@@ -1,0 +1,83 @@
+"""Jobs: what was asked for, where it stands, and the story it tells while it runs."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from service.deps import Closing, Identifier, OptionalId
+from service.questions import checked
+from service.schemas import jobs as schemas
+from service.streams import EventStream, happening, resume_point
+from workers import jobs, submit
+from workers.jobs import JobFilter, JobKind, JobStatus
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "progress, partial, token, citation, then done or error",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.post("", status_code=202, response_model=schemas.Job)
+def create_job(wanted: schemas.JobRequest) -> dict[str, Any]:
+    """Ask for a summary of a document, or for an answer from a collection."""
+    if isinstance(wanted, schemas.SummaryRequest):
+        return submit.summary(wanted.document_id, wanted.priority).public()
+    question = checked(wanted.question)
+    return submit.question(
+        wanted.collection_id, question, wanted.conversation_id, wanted.priority
+    ).public()
+
+
+@router.get("", response_model=schemas.Jobs)
+def list_jobs(
+    status: JobStatus | None = None,
+    kind: JobKind | None = None,
+    document_id: OptionalId = None,
+    collection_id: OptionalId = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> dict[str, Any]:
+    """Jobs that match, newest first."""
+    wanted = JobFilter(status, kind, document_id, collection_id, limit)
+    return {"jobs": [job.public() for job in jobs.listing(wanted)]}
+
+
+@router.get("/{job_id}", response_model=schemas.Job)
+def get_job(job_id: Identifier) -> dict[str, Any]:
+    """One job; a queued one says why it waits."""
+    return jobs.get(job_id).public()
+
+
+@router.get("/{job_id}/steps", response_model=schemas.Steps)
+def get_steps(job_id: Identifier) -> dict[str, Any]:
+    """The units of a job's work."""
+    return {"steps": [step.public() for step in jobs.steps_of(job_id)]}
+
+
+@router.post("/{job_id}/cancel", status_code=202, response_model=schemas.Job)
+def cancel_job(job_id: Identifier) -> dict[str, Any]:
+    """Stop a job. Asking twice is harmless; a job that has ended stays as it is."""
+    return jobs.cancel(job_id).public()
+
+
+@router.post("/{job_id}/priority", response_model=schemas.Job)
+def set_priority(job_id: Identifier, new: schemas.NewPriority) -> dict[str, Any]:
+    """Give a job another priority, or put it in front of all that waits."""
+    return jobs.prioritise(job_id, new.priority).public()
+
+
+@router.get("/{job_id}/events", response_class=StreamingResponse, responses=EVENTS)
+async def follow_job(
+    job_id: Identifier,
+    closing: Closing,
+    header: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
+    last_event_id: Annotated[str | None, Query(max_length=64)] = None,
+) -> Response:
+    """What happens to a job, from the beginning or after the given event, to its end."""
+    await run_in_threadpool(jobs.get, job_id)
+    return EventStream(happening(job_id, resume_point(header, last_event_id), closing))

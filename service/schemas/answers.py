@@ -1,0 +1,107 @@
+"""The shapes of questions, answers, searches and conversations."""
+
+from pydantic import Field
+
+from service.schemas.forms import Answering, Asking, Id, LongText
+
+
+class Question(Asking):
+    """A question to a collection."""
+
+    question: LongText
+    conversation_id: Id | None = None
+    conversation: Id | None = Field(None, description="the same as conversation_id")
+    stream: bool = Field(False, description="answer with the job's events")
+
+
+class Citation(Answering):
+    """A place in a document that supports a sentence."""
+
+    id: int
+    document_id: str
+    document_name: str
+    version_id: str
+    page: int
+    char_start: int
+    char_end: int
+    quote: str = Field(description="exactly the page's text from char_start to char_end")
+    verified: bool
+
+
+class Sentence(Answering):
+    """A sentence of an answer and the citations that support it."""
+
+    text: str
+    verified: bool
+    citations: list[int]
+
+
+class Answer(Answering):
+    """The answer to a question, or a refusal that says what was searched."""
+
+    answer: str
+    refused: bool
+    draft: str | None = None
+    sentences: list[Sentence]
+    citations: list[Citation]
+    conversation_id: str | None = None
+
+
+class Query(Asking):
+    """What to look for."""
+
+    query: LongText
+    limit: int = Field(8, ge=1, le=100)
+
+
+class Hit(Answering):
+    """A passage that was found."""
+
+    document_id: str
+    document_name: str
+    version_id: str
+    page: int
+    char_start: int
+    char_end: int
+    heading: str
+    text: str
+    score: float
+
+
+class Hits(Answering):
+    """Passages, best first, and what finding them took."""
+
+    hits: list[Hit]
+    timings: dict[str, float]
+
+
+class Turn(Answering):
+    """A question and, once it is there, its answer."""
+
+    job_id: str
+    question: str
+    answer: str | None
+    refused: bool
+    citations: list[Citation]
+    created_at: float
+
+
+class ConversationHead(Answering):
+    """A chat over one collection."""
+
+    id: str
+    collection_id: str
+    title: str
+    created_at: float
+
+
+class Conversation(ConversationHead):
+    """A chat with its turns, oldest first."""
+
+    turns: list[Turn]
+
+
+class Conversations(Answering):
+    """Chats, newest first."""
+
+    conversations: list[ConversationHead]

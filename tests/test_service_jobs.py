@@ -1,0 +1,147 @@
+"""Jobs and conversations, asked for and asked about."""
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from test_service_app import problem
+
+from ingest.database import writing
+from ingest.tables import DocumentRow, DocumentStatus
+from workers.conversations import close_turn
+
+Made = dict[str, Any]
+
+
+@pytest.fixture
+def document(client: TestClient) -> Made:
+    """A document that has been read."""
+    collection = client.post("/v1/collections", json={"name": "Minutes"}).json()
+    where = f"/v1/collections/{collection['id']}/documents"
+    made: Made = client.post(where, files={"files": ("a.txt", b"On Monday.")}).json()
+    with writing() as session:
+        row = session.get_one(DocumentRow, made["documents"][0]["id"])
+        row.status = DocumentStatus.READY
+    return dict(made["documents"][0])
+
+
+def asked(client: TestClient, document: Made, **more: Any) -> Made:
+    body = {"kind": "question", "collection_id": document["collection_id"], "question": "When?"}
+    answer = client.post("/v1/jobs", json={**body, **more})
+    assert answer.status_code == 202, answer.text
+    return dict(answer.json())
+
+
+def test_a_summary_waits_and_says_why(client: TestClient, document: Made) -> None:
+    body = {"kind": "summary", "document_id": document["id"], "priority": 3}
+    answer = client.post("/v1/jobs", json=body)
+    assert answer.status_code == 202
+    job = client.get(f"/v1/jobs/{answer.json()['id']}").json()
+    assert (job["kind"], job["priority"], job["lane"]) == ("summary", 3, "batch")
+    assert job["waiting"]["reason"] == "no_worker"
+    assert job["progress"]["percent"] == 0
+
+
+def test_what_has_not_been_read_can_not_be_summarised(client: TestClient, document: Made) -> None:
+    with writing() as session:
+        session.get_one(DocumentRow, document["id"]).status = DocumentStatus.READING
+    body = {"kind": "summary", "document_id": document["id"]}
+    assert problem(client.post("/v1/jobs", json=body)) == (422, "document_not_ready")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"kind": "search"},
+        {"kind": "summary"},
+        {"kind": "summary", "document_id": "../x"},
+        {"kind": "summary", "document_id": "doc_1", "priority": 10**30},
+        {"kind": "question", "collection_id": "col_1"},
+        {"kind": "question", "collection_id": "col_1", "question": ["x"]},
+    ],
+)
+def test_odd_wishes_are_refused(client: TestClient, body: Made) -> None:
+    assert problem(client.post("/v1/jobs", json=body)) == (422, "invalid_request")
+
+
+def test_jobs_of_nothing_are_not_found(client: TestClient) -> None:
+    summary = {"kind": "summary", "document_id": "doc_none"}
+    assert problem(client.post("/v1/jobs", json=summary)) == (404, "document_not_found")
+    question = {"kind": "question", "collection_id": "col_none", "question": "x"}
+    assert problem(client.post("/v1/jobs", json=question)) == (404, "collection_not_found")
+    for path in ("", "/steps"):
+        assert problem(client.get(f"/v1/jobs/job_none{path}")) == (404, "job_not_found")
+    assert problem(client.post("/v1/jobs/job_none/cancel")) == (404, "job_not_found")
+    front = client.post("/v1/jobs/job_none/priority", json={"front": True})
+    assert problem(front) == (404, "job_not_found")
+
+
+def test_jobs_are_listed_by_what_they_are(client: TestClient, document: Made) -> None:
+    question = asked(client, document)
+    listed = client.get("/v1/jobs").json()["jobs"]
+    assert [job["kind"] for job in listed] == ["question", "read"]
+    for query, ids in (
+        ("kind=question", [question["id"]]),
+        (f"document_id={document['id']}", [listed[1]["id"]]),
+        ("status=running", []),
+        ("limit=1", [question["id"]]),
+    ):
+        assert [job["id"] for job in client.get(f"/v1/jobs?{query}").json()["jobs"]] == ids
+
+
+def test_steps_show_no_text(client: TestClient, document: Made) -> None:
+    job = asked(client, document)
+    (step,) = client.get(f"/v1/jobs/{job['id']}/steps").json()["steps"]
+    assert step["status"] == "ready"
+    assert not {"input", "output"} & set(step)
+
+
+def test_cancelling_twice_is_harmless(client: TestClient, document: Made) -> None:
+    job = asked(client, document)
+    first = client.post(f"/v1/jobs/{job['id']}/cancel")
+    assert (first.status_code, first.json()["status"]) == (202, "cancelled")
+    assert client.post(f"/v1/jobs/{job['id']}/cancel").json() == first.json()
+
+
+def test_a_job_can_go_to_the_front(client: TestClient, document: Made) -> None:
+    asked(client, document, priority=5)
+    late = asked(client, document)
+    answer = client.post(f"/v1/jobs/{late['id']}/priority", json={"front": True})
+    assert (answer.status_code, answer.json()["priority"]) == (200, 6)
+    answer = client.post(f"/v1/jobs/{late['id']}/priority", json={"priority": -1})
+    assert answer.json()["priority"] == -1
+    for odd in ({}, {"priority": 1, "front": True}, {"front": False}):
+        refused = client.post(f"/v1/jobs/{late['id']}/priority", json=odd)
+        assert problem(refused) == (422, "invalid_request")
+
+
+def test_conversations_keep_their_turns(client: TestClient, document: Made) -> None:
+    first = asked(client, document)
+    conversation = first["params"]["conversation_id"]
+    second = asked(client, document, conversation_id=conversation)
+    with writing() as session:
+        close_turn(session, first["id"], "On Monday.", refused=False)
+    listed = client.get(f"/v1/conversations?collection_id={document['collection_id']}").json()
+    assert [(one["id"], one["title"]) for one in listed["conversations"]] == [
+        (conversation, "When?")
+    ]
+    assert "turns" not in listed["conversations"][0]
+    turns = client.get(f"/v1/conversations/{conversation}").json()["turns"]
+    assert [(turn["job_id"], turn["answer"]) for turn in turns] == [
+        (first["id"], "On Monday."),
+        (second["id"], None),
+    ]
+    assert client.delete(f"/v1/conversations/{conversation}").status_code == 204
+    gone = client.get(f"/v1/conversations/{conversation}")
+    assert problem(gone) == (404, "conversation_not_found")
+
+
+def test_a_conversation_of_another_collection_does_not_exist(
+    client: TestClient, document: Made
+) -> None:
+    conversation = asked(client, document)["params"]["conversation_id"]
+    other = client.post("/v1/collections", json={"name": "Other"}).json()["id"]
+    body = {"kind": "question", "collection_id": other, "question": "x"}
+    answer = client.post("/v1/jobs", json={**body, "conversation_id": conversation})
+    assert problem(answer) == (404, "conversation_not_found")

@@ -1,0 +1,19 @@
+"""`python -m workers`: one worker process."""
+
+import os
+
+#: Read by libraries when they are loaded, so they are set before anything is imported.
+QUIET = {
+    "HF_HUB_OFFLINE": "1",  # models are folders; nothing is ever fetched
+    "TRANSFORMERS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "ANONYMIZED_TELEMETRY": "false",
+    "LANGSMITH_TRACING": "false",  # documents never leave the building
+    "LANGCHAIN_TRACING_V2": "false",
+}
+os.environ.update(QUIET)
+
+from workers.process import serve  # noqa: E402
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,116 @@
+"""Decides what runs next and rings for it, never more than the fleet has slots for.
+
+Called on submit, at every step's end and by each worker's tick. Queues stay short, so priority,
+"to the front" and cancelling are exact: what has not been published can still be reordered.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import structlog
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from ingest.database import now, writing
+from workers.app import RUN_STEP, app
+from workers.jobs import WORKER_SILENT_SECONDS, JobStatus, Lane, StepStatus
+from workers.tables import JobRow, StepRow, WorkerRow
+
+CANDIDATES = 200
+#: An interactive step beyond the engine's slots may wait in a worker thread: it costs nothing.
+INTERACTIVE_OVERBOOKING = 2
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A step that could be published now."""
+
+    step_id: str
+    job_id: str
+    priority: int
+    created_at: float
+
+
+def dispatch() -> int:
+    """Publish the next steps of both lanes; returns how many. Never raises for a dead broker."""
+    with writing() as session:
+        chosen = [(lane, step) for lane in Lane for step in _publishable(session, lane)]
+    for lane, step_id in chosen:
+        if not _ring(lane, step_id):
+            break  # the tick takes publications without a start back and tries again
+    return len(chosen)
+
+
+def _ring(lane: Lane, step_id: str) -> bool:
+    try:
+        app.send_task(RUN_STEP, args=[step_id], queue=lane.value)
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("queue_unavailable", step=step_id, error=str(error))
+        return False
+    return True
+
+
+def _publishable(session: Session, lane: Lane) -> list[str]:
+    """Mark the lane's next steps published, inside the caller's transaction."""
+    moment = now(session)
+    window = _fleet_slots(session, lane, moment)
+    in_flight = Counter(
+        session.scalars(
+            select(StepRow.job_id).where(
+                StepRow.lane == lane,
+                StepRow.status.in_((StepStatus.PUBLISHED, StepStatus.RUNNING)),
+            )
+        )
+    )
+    free = window - in_flight.total()
+    if free <= 0:
+        return []
+    chosen = fair_order(_candidates(session, lane, moment), in_flight)[:free]
+    session.execute(
+        update(StepRow)
+        .where(StepRow.id.in_(chosen), StepRow.status == StepStatus.READY)
+        .values(status=StepStatus.PUBLISHED, published_at=moment)
+    )
+    return chosen
+
+
+def fair_order(candidates: list[Candidate], in_flight: Counter[str]) -> list[str]:
+    """Highest priority first; among equals the job with the fewest steps in flight, then age."""
+    running = Counter(in_flight)
+    waiting = list(candidates)
+    ordered: list[str] = []
+    while waiting:
+        best = min(waiting, key=lambda c: (-c.priority, running[c.job_id], c.created_at))
+        waiting.remove(best)
+        running[best.job_id] += 1
+        ordered.append(best.step_id)
+    return ordered
+
+
+def _candidates(session: Session, lane: Lane, moment: float) -> list[Candidate]:
+    rows = session.execute(
+        select(StepRow.id, StepRow.job_id, JobRow.priority, JobRow.created_at)
+        .join(JobRow, JobRow.id == StepRow.job_id)
+        .where(
+            StepRow.status == StepStatus.READY,
+            StepRow.lane == lane,
+            StepRow.not_before <= moment,
+            JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+        )
+        .order_by(JobRow.priority.desc(), JobRow.created_at, StepRow.kind, StepRow.ordinal)
+        .limit(CANDIDATES)
+    )
+    return [Candidate(*row) for row in rows]
+
+
+def _fleet_slots(session: Session, lane: Lane, moment: float) -> int:
+    column = WorkerRow.batch_slots if lane is Lane.BATCH else WorkerRow.interactive_slots
+    live = select(func.coalesce(func.sum(column), 0)).where(
+        WorkerRow.seen_at > moment - WORKER_SILENT_SECONDS
+    )
+    slots = int(session.scalar(live) or 0)
+    return slots * INTERACTIVE_OVERBOOKING if lane is Lane.INTERACTIVE else slots

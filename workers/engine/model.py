@@ -1,0 +1,114 @@
+"""A GGUF model: its weights in memory, its vocabulary and what its file says about it.
+
+Knows nothing about contexts, batches or chat.
+"""
+
+import ctypes
+import hashlib
+from functools import cached_property
+from pathlib import Path
+
+import llama_cpp.llama_cpp as llama
+
+from workers.errors import ModelMissing, ModelUnusable
+
+GGUF_MAGIC = b"GGUF"
+SAMPLE_BYTES = 1 << 16
+SAMPLES = 256
+META_BYTES = 1 << 16
+
+
+class Model:
+    """Loaded weights. Not thread-safe to close; everything else may be called from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Load `path` by mmap. Raises ModelMissing or ModelUnusable."""
+        check_header(path)
+        params = llama.llama_model_default_params()
+        params.n_gpu_layers = 0
+        handle = llama.llama_model_load_from_file(str(path).encode(), params)
+        if not handle:
+            raise ModelUnusable(path=path, reason="llama.cpp could not load it")
+        self.path = path
+        self.handle = handle
+        self.vocab = llama.llama_model_get_vocab(handle)
+        self.vocab_size: int = llama.llama_vocab_n_tokens(self.vocab)
+        self.trained_context: int = llama.llama_model_n_ctx_train(handle)
+        self.bos: int = llama.llama_vocab_bos(self.vocab)
+        self.eos: int = llama.llama_vocab_eos(self.vocab)
+        self.adds_bos: bool = llama.llama_vocab_get_add_bos(self.vocab)
+
+    def close(self) -> None:
+        """Free the weights. Nothing of the model may be used afterwards."""
+        llama.llama_model_free(self.handle)
+
+    @cached_property
+    def name(self) -> str:
+        """The name the file gives itself."""
+        return self.metadata("general.name") or self.path.stem
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of size and evenly spread samples of the file: tells weights apart in 0.1 s."""
+        size = self.path.stat().st_size
+        digest = hashlib.sha256(str(size).encode())
+        step = max(SAMPLE_BYTES, size // SAMPLES)
+        with self.path.open("rb") as file:
+            for position in range(0, size, step):
+                file.seek(position)
+                digest.update(file.read(SAMPLE_BYTES))
+        return digest.hexdigest()[:32]
+
+    @cached_property
+    def chat_template(self) -> str | None:
+        """The Jinja template in the file, if there is one."""
+        raw = llama.llama_model_chat_template(self.handle, None)
+        return raw.decode("utf-8", "replace") if raw else None
+
+    def metadata(self, key: str) -> str | None:
+        """A metadata value as text, or None."""
+        buffer = ctypes.create_string_buffer(META_BYTES)
+        length = llama.llama_model_meta_val_str(self.handle, key.encode(), buffer, META_BYTES)
+        return buffer.value.decode("utf-8", "replace") if length >= 0 else None
+
+    def tokens(self, text: str, *, special: bool = False) -> list[int]:
+        """Token ids of `text`. Only with `special` are control tokens in the text recognised."""
+        raw = text.encode()
+        capacity = len(raw) + 8
+        while True:
+            buffer = (llama.llama_token * capacity)()
+            count = llama.llama_tokenize(
+                self.vocab, raw, len(raw), buffer, capacity, False, special
+            )
+            if count >= 0:
+                return list(buffer[:count])
+            capacity = -count
+
+    def piece(self, token: int) -> bytes:
+        """The bytes a token stands for; control tokens stand for nothing."""
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            count = llama.llama_token_to_piece(self.vocab, token, buffer, size, 0, False)
+            if count >= 0:
+                return buffer.raw[:count]
+            size = -count
+
+    def token_text(self, token: int) -> str:
+        """How the vocabulary writes a token; empty for the null token."""
+        if token < 0:
+            return ""
+        return str(llama.llama_vocab_get_text(self.vocab, token).decode("utf-8", "replace"))
+
+    def ends_generation(self, token: int) -> bool:
+        """Whether the token closes an answer."""
+        return bool(llama.llama_vocab_is_eog(self.vocab, token))
+
+
+def check_header(path: Path) -> None:
+    """Raise ModelMissing or ModelUnusable unless `path` looks like a GGUF file."""
+    if not path.is_file():
+        raise ModelMissing(path=path)
+    with path.open("rb") as file:
+        if file.read(4) != GGUF_MAGIC:
+            raise ModelUnusable(path=path, reason="it is not a GGUF file")

@@ -1,0 +1,112 @@
+"""What can go wrong with a job, a step or the engine, named.
+
+LecternError
+├── JobNotFound, ConversationNotFound
+├── Refused
+│   ├── EmptyQuestion, QuestionTooLong, DocumentNotReady, CollectionEmpty
+│   └── PromptTooLong
+├── Unavailable
+│   ├── QueueUnavailable, LanguageModelUnavailable
+│   └── EngineStopped
+├── ModelMissing, ModelUnusable
+├── StepPoisoned
+└── Cancelled, LeaseLost     signals: they end a step without failing it
+"""
+
+from ingest.errors import LecternError, NotFound, Refused, Unavailable
+
+
+class JobNotFound(NotFound):
+    """There is no job {id}."""
+
+    code = "job_not_found"
+
+
+class ConversationNotFound(NotFound):
+    """There is no conversation {id}."""
+
+    code = "conversation_not_found"
+
+
+class EmptyQuestion(Refused):
+    """The question is empty."""
+
+    code = "empty_question"
+
+
+class QuestionTooLong(Refused):
+    """The question is longer than {limit} characters."""
+
+    code = "question_too_long"
+
+
+class DocumentNotReady(Refused):
+    """The document has not been read ({status}); there is nothing to work on yet."""
+
+    code = "document_not_ready"
+
+
+class CollectionEmpty(Refused):
+    """The collection holds no document that has been read."""
+
+    code = "collection_empty"
+
+
+class PromptTooLong(Refused):
+    """The prompt has {prompt} tokens; with {reserved} kept for the answer the limit is {limit}."""
+
+    code = "prompt_too_long"
+
+
+class QueueUnavailable(Unavailable):
+    """Redis does not answer."""
+
+    code = "queue_unavailable"
+
+
+class LanguageModelUnavailable(Unavailable):
+    """The language model server at {url} does not answer as it should: {reason}."""
+
+    code = "language_model_unavailable"
+
+
+class EngineStopped(Unavailable):
+    """The engine has stopped: {reason}."""
+
+    code = "engine_stopped"
+
+
+class ModelMissing(LecternError):
+    """There is no model file at {path}; set LECTERN_MODEL to a GGUF file."""
+
+    code = "model_missing"
+
+
+class ModelUnusable(LecternError):
+    """The model file {path} can't be used: {reason}."""
+
+    code = "model_unusable"
+
+
+class StepPoisoned(LecternError):
+    """Step {step} took its worker down {lost} times and was given up."""
+
+    code = "step_poisoned"
+
+
+class Cancelled(LecternError):
+    """The job was cancelled."""
+
+    code = "cancelled"
+
+
+class DeadlinePassed(LecternError):
+    """The work took longer than {seconds} s and was stopped."""
+
+    code = "deadline_passed"
+
+
+class LeaseLost(LecternError):
+    """Another worker holds step {step} now."""
+
+    code = "lease_lost"

@@ -1,0 +1,137 @@
+"""What happens to a job, as Redis Streams: written by workers, followed by clients.
+
+A stream is a wire, not a record. If Redis loses it, `follow` still ends every client's wait with
+the outcome that stands in the database.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import redis
+import redis.asyncio
+import structlog
+from redis.exceptions import RedisError
+
+from workers import jobs
+from workers.jobs import Job, JobStatus
+from workers.settings import settings
+
+BLOCK_MS = 1_000
+STREAM_LENGTH = 20_000
+STREAM_SECONDS = 24 * 3600
+LAST = frozenset({"done", "error"})
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a job's story."""
+
+    id: str | None  #: Redis stream id; None when told from the database
+    name: str  #: progress, partial, token, citation, done or error
+    data: dict[str, Any]
+
+
+@cache
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(
+        settings().redis_url, socket_timeout=5, socket_connect_timeout=2, decode_responses=True
+    )
+
+
+def emit(job_id: str, name: str, data: dict[str, Any]) -> None:
+    """Tell the followers of a job. A dead Redis costs the live view, never the job."""
+    key = _stream(job_id)
+    body = json.dumps(data, ensure_ascii=False)
+    try:
+        pipe = _client().pipeline(transaction=False)
+        pipe.xadd(key, {"name": name, "data": body}, maxlen=STREAM_LENGTH, approximate=True)
+        pipe.expire(key, STREAM_SECONDS)
+        pipe.execute()
+    except RedisError as error:
+        log.warning("event_not_told", job=job_id, event_name=name, error=str(error))
+
+
+def tell_outcome(job: Job) -> None:
+    """Tell the followers how a job ended."""
+    last = _outcome(job)
+    emit(job.id, last.name, last.data)
+
+
+def forget(job_ids: list[str]) -> None:
+    """Remove the streams of jobs that no longer exist."""
+    try:
+        if job_ids:
+            _client().delete(*map(_stream, job_ids))
+    except RedisError as error:
+        log.warning("events_not_forgotten", jobs=len(job_ids), error=str(error))
+
+
+async def follow(job_id: str, after: str | None = None) -> AsyncIterator[Event]:
+    """Events of a job after stream id `after` (None: from the beginning), ending with the last.
+
+    Raises JobNotFound for an unknown job.
+    """
+    await asyncio.to_thread(jobs.get, job_id)
+    client = redis.asyncio.Redis.from_url(
+        settings().redis_url, socket_connect_timeout=2, decode_responses=True, protocol=2
+    )
+    try:
+        async for event in _follow(client, job_id, after or "0"):
+            yield event
+    finally:
+        await client.aclose()
+
+
+async def _follow(client: Any, job_id: str, last_id: str) -> AsyncIterator[Event]:
+    finished = True  # nothing is known yet: do not block on the first look
+    while True:
+        batch = await _next_events(client, job_id, last_id, None if finished else BLOCK_MS)
+        for event in batch:
+            last_id = event.id or last_id
+            yield event
+            if event.name in LAST:
+                return
+        if batch:
+            continue
+        job = await asyncio.to_thread(jobs.get, job_id)
+        if finished and job.finished:
+            if not await _told(client, job_id):
+                yield _outcome(job)
+            return
+        finished = job.finished
+
+
+async def _next_events(client: Any, job_id: str, last_id: str, block: int | None) -> list[Event]:
+    try:
+        answer = await client.xread({_stream(job_id): last_id}, count=200, block=block)
+    except (RedisError, OSError):
+        if block is not None:
+            await asyncio.sleep(block / 1000)
+        return []
+    entries = answer[0][1] if answer else []
+    return [Event(id, fields["name"], json.loads(fields["data"])) for id, fields in entries]
+
+
+async def _told(client: Any, job_id: str) -> bool:
+    try:
+        newest = await client.xrevrange(_stream(job_id), count=1)
+    except (RedisError, OSError):
+        return False
+    return bool(newest) and newest[0][1]["name"] in LAST
+
+
+def _outcome(job: Job) -> Event:
+    if job.status is JobStatus.SUCCEEDED:
+        return Event(None, "done", {"status": job.status, "result": job.result})
+    error = job.error or {"code": "cancelled", "message": "The job was cancelled."}
+    return Event(None, "error", {"status": job.status, **error})
+
+
+def _stream(job_id: str) -> str:
+    return f"lectern:events:{job_id}"

@@ -1,0 +1,29 @@
+"""Searching alone: the passages with their scores and the time of each stage."""
+
+from collections.abc import Sequence
+
+from ingest.search import find
+from workers.jobs import Job, Step
+from workers.work import Kind, Output, Plan, Progress, Work
+
+
+def search(work: Work) -> Output:
+    """Find passages."""
+    findings = find(
+        str(work.job.collection_id),
+        work.job.params["query"],
+        work.job.params["limit"],
+        work.tools.embedder,
+        work.tools.index,
+    )
+    hits = [passage.public() for passage in findings.passages]
+    return Output({"hits": hits, "timings": findings.timings})
+
+
+def plan(_job: Job, steps: Sequence[Step]) -> Plan:
+    """One step is all."""
+    found = steps[0].output
+    return Plan(Progress(1 if found else 0, 1, "searching"), result=found)
+
+
+SEARCH = Kind(runners={"search": search}, plan=plan)

@@ -1,0 +1,292 @@
+"""Summarising a whole document: outline → map every section → reduce, level by level.
+
+Never a sample: the sections cover every chunk of the document, and the result says so.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import select
+
+from ingest.database import reading
+from ingest.tables import ChunkRow, DocumentRow, PageRow, VersionRow
+from workers import jobs, prompts, steps, writing
+from workers.errors import DocumentNotReady
+from workers.jobs import Job, Step, StepStatus
+from workers.work import Kind, NewStep, Output, Plan, Progress, Work
+from workers.language import CJK
+
+SECTION_TOKENS = 1_600  #: of text; small models lose the thread in longer ones
+SECTION_ANSWER = 160
+MERGE_ANSWER = 320
+PROMPT_OVERHEAD = 256  #: tokens kept for the template and the instruction
+LEVEL_STRIDE = 100_000  #: ordinals of merge steps: level × stride + place
+CJK_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Consecutive chunks that are summarised together."""
+
+    title: str
+    first_page: int
+    last_page: int
+    parts: tuple[tuple[int, int, int], ...]  #: (page, char_start, char_end)
+
+
+def outline(work: Work) -> Output:
+    """Cut the document into sections that fit the model, along its own chunks."""
+    version_id = work.job.params["version_id"]
+    with reading() as session:
+        version = session.get(VersionRow, version_id)
+        if version is None:
+            raise DocumentNotReady(status="deleted")
+        document = session.get_one(DocumentRow, version.document_id)
+        query = select(ChunkRow).where(ChunkRow.version_id == version_id)
+        chunks = list(session.scalars(query.order_by(ChunkRow.ordinal)))
+        texts = dict(
+            session.execute(
+                select(PageRow.number, PageRow.text).where(PageRow.version_id == version_id)
+            ).tuples().all()
+        )
+    language = work.tools.language
+    budget = min(SECTION_TOKENS, language.context_tokens - SECTION_ANSWER - PROMPT_OVERHEAD)
+    sections = list(_sections(chunks, texts, language.count_tokens, budget, document.name))
+    empty = [int(number) for number in version.empty_pages.split(",") if number]
+    return Output(
+        {
+            "sections": [asdict(section) for section in sections],
+            "language": _tongue(texts.values()),
+            "merge_tokens": language.context_tokens - MERGE_ANSWER - PROMPT_OVERHEAD,
+            "coverage": _coverage(chunks, texts, empty),
+        }
+    )
+
+
+def _sections(
+    chunks: Sequence[ChunkRow],
+    texts: dict[int, str],
+    count_tokens: Any,
+    budget: int,
+    name: str,
+) -> Iterator[Section]:
+    held: list[ChunkRow] = []
+    weight = 0
+    for chunk in chunks:
+        tokens = count_tokens(texts[chunk.page][chunk.char_start : chunk.char_end]) + 2
+        if held and weight + tokens > budget:
+            yield _section(held, name)
+            held, weight = [], 0
+        held.append(chunk)
+        weight += tokens
+    if held:
+        yield _section(held, name)
+
+
+def _section(chunks: list[ChunkRow], name: str) -> Section:
+    parts = []
+    for page, group in groupby(chunks, key=lambda chunk: chunk.page):
+        on_page = list(group)
+        parts.append((page, on_page[0].char_start, on_page[-1].char_end))
+    title = next((chunk.heading for chunk in chunks if chunk.heading), name)
+    return Section(title, chunks[0].page, chunks[-1].page, tuple(parts))
+
+
+def _tongue(texts: Any) -> prompts.Tongue:
+    sample = "".join(text[:2_000] for text in texts)[:100_000]
+    return "zh-TW" if len(CJK.findall(sample)) > CJK_SHARE * len(sample) else "en"
+
+
+def _coverage(
+    chunks: Sequence[ChunkRow], texts: dict[int, str], empty: list[int]
+) -> dict[str, Any]:
+    read = sorted({chunk.page for chunk in chunks})
+    ranges: list[list[int]] = []
+    for page in read:
+        if ranges and page == ranges[-1][1] + 1:
+            ranges[-1][1] = page
+        else:
+            ranges.append([page, page])
+    characters = [sum(not character.isspace() for character in text) for text in (*texts.values(),)]
+    covered = sum(
+        sum(not character.isspace() for character in texts[c.page][c.char_start : c.char_end])
+        for c in chunks
+    )
+    return {
+        "pages_total": len(texts),
+        "pages_read": ranges,
+        "pages_empty": empty,
+        "characters_total": sum(characters),
+        "characters_read": covered,
+    }
+
+
+def summarise_section(work: Work) -> Output:
+    """One section → its summary; paid for once per text, model and prompt."""
+    given = work.step.input
+    with reading() as session:
+        query = select(PageRow.number, PageRow.text).where(
+            PageRow.version_id == work.job.params["version_id"],
+            PageRow.number.in_({part[0] for part in given["parts"]}),
+        )
+        pages = dict(session.execute(query).tuples().all())
+    text = "\n".join(pages[page][start:end] for page, start, end in given["parts"])
+    prompt = prompts.PROMPTS[given["language"]].section
+    return _summarise(work, prompt, {"text": text, "title": given["title"]}, SECTION_ANSWER)
+
+
+def merge(work: Work) -> Output:
+    """Several summaries → one."""
+    wanted = set(work.step.input["children"])
+    children = [
+        step.output["text"]
+        for step in sorted(jobs.steps_of(work.job.id), key=lambda step: step.ordinal)
+        if step.id in wanted and step.output
+    ]
+    prompt = prompts.PROMPTS[work.step.input["language"]].merge
+    return _summarise(work, prompt, {"text": "\n\n".join(children)}, MERGE_ANSWER)
+
+
+def _summarise(work: Work, prompt: Any, given: dict[str, str], max_tokens: int) -> Output:
+    key = _content_key(work.tools.language.fingerprint, prompt, given, max_tokens)
+    kept = steps.checkpoint(key)
+    if kept is None:
+        fenced = {name: prompts.harmless(text) for name, text in given.items()}
+        written = writing.write(work, prompt, fenced, max_tokens)
+        kept = {
+            "text": written.text,
+            "tokens": work.tools.language.count_tokens(written.text),
+            "usage": written.usage(),
+            "ms": written.total_ms,
+        }
+        data = {**kept, "reused": False}
+    else:
+        data = {**kept, "reused": True}
+    work.tell("partial", _partial(work.step, data))
+    return Output(data, key)
+
+
+def _content_key(fingerprint: str, prompt: Any, given: dict[str, str], max_tokens: int) -> str:
+    parts = [fingerprint, prompts.version(prompt), sorted(given.items()), max_tokens]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+
+
+def plan(_job: Job, done: Sequence[Step]) -> Plan:
+    """Sections first; then merges of what fits one prompt, until one summary is left."""
+    outlined = done[0].output
+    if outlined is None:
+        return Plan(Progress(0, 1, "outline"))
+    worked = [step for step in done if step.kind != "outline"]
+    finished = [step for step in worked if step.status is StepStatus.DONE]
+    total = len(outlined["sections"]) + _merges_expected(outlined, finished)
+    if not worked:
+        first = Progress(0, total, "sections")
+        return Plan(first, steps=tuple(_section_steps(outlined)))
+    level = max(_level(step) for step in worked)
+    current = sorted(
+        (step for step in worked if _level(step) == level), key=lambda step: step.ordinal
+    )
+    progress = Progress(len(finished), max(total, len(worked)), "merging" if level else "sections")
+    if any(step.status is not StepStatus.DONE for step in current):
+        return Plan(progress)
+    if len(current) == 1:
+        complete = Progress(len(finished), len(finished), "done")
+        return Plan(complete, result=_result(outlined, current[0], finished))
+    return Plan(progress, steps=tuple(_merge_steps(outlined, current, level + 1)))
+
+
+def _merges_expected(outlined: dict[str, Any], finished: list[Step]) -> int:
+    """How many merge steps it will take if every summary has its greatest length."""
+    per_merge = max(2, outlined["merge_tokens"] // SECTION_ANSWER)
+    left, merges = len(outlined["sections"]), 0
+    while left > 1:
+        left = -(-left // per_merge)
+        merges += left
+    return max(merges, sum(step.kind == "merge" for step in finished))
+
+
+def _section_steps(outlined: dict[str, Any]) -> Iterator[NewStep]:
+    for ordinal, section in enumerate(outlined["sections"]):
+        pages = [section["first_page"], section["last_page"]]
+        yield NewStep(
+            "section",
+            ordinal,
+            {
+                "title": section["title"],
+                "pages": pages,
+                "parts": section["parts"],
+                "language": outlined["language"],
+            },
+        )
+
+
+def _merge_steps(outlined: dict[str, Any], current: list[Step], level: int) -> Iterator[NewStep]:
+    groups = list(_fitting(current, outlined["merge_tokens"]))
+    for place, group in enumerate(groups):
+        yield NewStep(
+            "merge",
+            level * LEVEL_STRIDE + place,
+            {
+                "title": group[0].input["title"],
+                "pages": [group[0].input["pages"][0], group[-1].input["pages"][1]],
+                "children": [step.id for step in group],
+                "language": outlined["language"],
+            },
+        )
+
+
+def _fitting(current: list[Step], budget: int) -> Iterator[list[Step]]:
+    """Neighbours in groups of even size that fit one prompt; at least two in the first."""
+    longest = max((step.output or {}).get("tokens", 1) + 2 for step in current)
+    groups = math.ceil(len(current) / max(2, budget // longest))
+    size, larger = divmod(len(current), groups)
+    begin = 0
+    for place in range(groups):
+        end = begin + size + (place < larger)
+        yield current[begin:end]
+        begin = end
+
+
+def _level(step: Step) -> int:
+    return step.ordinal // LEVEL_STRIDE if step.kind == "merge" else 0
+
+
+def _partial(step: Step, data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "level": _level(step),
+        "ordinal": step.ordinal % LEVEL_STRIDE,
+        "title": step.input["title"],
+        "pages": step.input["pages"],
+        "text": data["text"],
+        "reused": data["reused"],
+    }
+
+
+def _result(outlined: dict[str, Any], last: Step, finished: list[Step]) -> dict[str, Any]:
+    outputs = [step.output for step in finished if step.output]
+    paid = [output for output in outputs if not output["reused"]]
+    names = ("prompt_tokens", "cached_tokens", "completion_tokens")
+    assert last.output is not None, "a finished step has an output"
+    return {
+        "summary": last.output["text"],
+        "language": outlined["language"],
+        "sections": [
+            _partial(step, step.output)
+            for step in sorted(finished, key=lambda step: step.ordinal)
+            if step.output
+        ],
+        "coverage": outlined["coverage"],
+        "usage": {name: sum(output["usage"][name] for output in paid) for name in names},
+        "steps_reused": len(outputs) - len(paid),
+        "timings": {"model_ms": sum(output["ms"] for output in paid)},
+    }
+
+
+SUMMARY = Kind(
+    runners={"outline": outline, "section": summarise_section, "merge": merge}, plan=plan
+)

@@ -1,0 +1,96 @@
+"""The language model that jobs use: our engine, or any OpenAI-compatible server by one setting."""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
+
+from ingest.settings import settings as ingest_settings
+from workers.chat_model import LecternChat
+from workers.engine import weights
+from workers.engine.engine import Engine
+from workers.engine.library import quiet
+from workers.jobs import Lane
+from workers.settings import Settings, models_folder
+
+SERVER_TIMEOUT_SECONDS = 600
+CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one generation may cost and who may stop it."""
+
+    lane: Lane
+    max_tokens: int
+    cancelled: Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Language:
+    """A chat model with what planning needs to know about it."""
+
+    chat: BaseChatModel
+    fingerprint: str  #: part of every content key: other weights, other answers
+    context_tokens: int
+    count_tokens: Callable[[str], int]
+    engine: Engine | None  #: None for a server
+
+    def within(self, limits: Limits) -> Runnable[Any, BaseMessage]:
+        """The chat model bound to `limits`; a server only understands the number of tokens."""
+        if self.engine is None:
+            return self.chat.bind(max_tokens=limits.max_tokens)
+        return self.chat.bind(
+            lane=limits.lane, max_tokens=limits.max_tokens, cancelled=limits.cancelled
+        )
+
+
+def load(settings: Settings) -> Language:
+    """Load what the settings name. Raises ModelMissing or ModelUnusable; may take seconds."""
+    if settings.llm_url:
+        return _server(settings)
+    quiet()
+    path = weights.chosen(settings.model, models_folder(ingest_settings().data))
+    engine = Engine(path, settings)
+    return Language(
+        chat=LecternChat(engine=engine, repeat_penalty=1.1),
+        fingerprint=engine.model.fingerprint,
+        context_tokens=engine.context_tokens,
+        count_tokens=engine.count_tokens,
+        engine=engine,
+    )
+
+
+def _server(settings: Settings) -> Language:
+    chat = ChatOpenAI(
+        base_url=settings.llm_url,
+        model=settings.llm_model,
+        api_key=SecretStr(settings.llm_api_key or "none"),
+        temperature=0,
+        timeout=SERVER_TIMEOUT_SECONDS,
+        stream_usage=True,
+    )
+    return Language(
+        chat=chat,
+        fingerprint=f"{settings.llm_url}#{settings.llm_model}",
+        context_tokens=settings.llm_context,
+        count_tokens=estimated_tokens,
+        engine=None,
+    )
+
+
+def estimated_tokens(text: str) -> int:
+    """An upper estimate for a server whose tokenizer we don't have.
+
+    One and a half tokens per CJK character and two fifths of a token per other character are
+    above what current vocabularies need for either language.
+    """
+    wide = len(CJK.findall(text))
+    return math.ceil(1.5 * wide + 0.4 * (len(text) - wide))

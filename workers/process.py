@@ -1,0 +1,60 @@
+"""The worker process: loads the tools once, then lets Celery's thread pool bring steps.
+
+Threads, not child processes: all steps share one engine, which batches them. A pool of children
+would load the model once per child and batch nothing.
+"""
+
+import threading
+from functools import cache
+
+import structlog
+from celery.signals import worker_shutdown, worker_shutting_down
+
+from ingest.database import require_schema
+from ingest.embed import Embedder
+from ingest.settings import settings as ingest_settings
+from ingest.vectors import VectorIndex
+from workers import language
+from workers.app import app
+from workers.engine.engine import usable_cores
+from workers.dispatcher import INTERACTIVE_OVERBOOKING
+from workers.jobs import Lane
+from workers.work import Tools
+from workers.runtime import Runtime
+from workers.settings import settings
+
+log = structlog.get_logger()
+
+
+@cache
+def runtime() -> Runtime:
+    """The process's runtime, loaded at the first call. May take some seconds."""
+    chosen, library = settings(), ingest_settings()
+    model = language.load(chosen)
+    embedder = Embedder(library.embedder, chosen.threads or usable_cores())
+    return Runtime(Tools(model, embedder, VectorIndex(library.chroma_url)), chosen)
+
+
+def serve() -> None:
+    """Run until told to stop. Blocks."""
+    require_schema()
+    ours = runtime()
+    worker_shutting_down.connect(lambda **_: ours.stop(), weak=False)
+    worker_shutdown.connect(lambda **_: ours.leave(), weak=False)
+    ours.start()
+    chosen = settings()
+    threads = chosen.batch_slots + chosen.interactive_slots * INTERACTIVE_OVERBOOKING
+    log.info("worker_ready", owner=ours.owner, threads=threads)
+    app.worker_main(
+        [
+            "--quiet",
+            "worker",
+            "--pool=threads",
+            f"--concurrency={threads}",
+            f"--queues={','.join(Lane)}",
+            f"--hostname={ours.owner}@%h",
+            "--without-gossip",
+            "--without-mingle",
+            "--loglevel=WARNING",
+        ]
+    )

@@ -1,0 +1,48 @@
+"""How jobs are carried and how the engine is run."""
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """`LECTERN_*` variables read by the workers; `.env` is read too."""
+
+    model_config = SettingsConfigDict(env_prefix="LECTERN_", env_file=".env", extra="ignore")
+
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0", description="Redis; `up` starts one when this is not set"
+    )
+    model: str = Field("", description="GGUF file; empty: the bundled one, re-quantised once")
+    llm_url: str = Field("", description="OpenAI-compatible server to use in place of the engine")
+    llm_model: str = Field("", description="model name to ask that server for")
+    llm_api_key: str = Field("", description="key for that server")
+    llm_context: int = Field(8_192, description="context of that server's model in tokens")
+    context: int = Field(4_096, description="tokens one sequence of the engine may hold")
+    batch_slots: int = Field(4, description="batch sequences one engine works on at once")
+    interactive_slots: int = Field(2, description="interactive sequences one engine works on")
+    threads: int = Field(0, description="engine threads; 0: the physical cores it may use")
+    flash_attention: Literal["on", "off", "auto"] = Field(
+        "off", description="off decodes small models faster on most x86 hosts"
+    )
+    prefix_cache_mb: int = Field(256, description="memory for the KV states of shared prefixes")
+    lease_seconds: float = Field(
+        default=30.0, description="a worker silent for longer loses its steps"
+    )
+    tick_seconds: float = Field(
+        default=2.0, description="how often lost and forgotten steps are sought"
+    )
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()
+
+
+def models_folder(data: Path) -> Path:
+    """Where re-quantised and downloaded models are kept."""
+    return data / "models"

@@ -1,0 +1,210 @@
+"""How a worker takes a step, keeps it, writes under it and lets it go.
+
+A claim raises the step's fence. Every write of the worker checks the fence in its own
+transaction, so a worker that lost its lease (frozen, cut off, thought dead) can't write over the
+one that took it; see Kleppmann, "How to do distributed locking" (2016), on fencing tokens.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from ingest.database import now, reading, writing
+from ingest.errors import LecternError
+from workers.errors import LeaseLost, StepPoisoned
+from workers.jobs import (
+    TERMINAL,
+    UNSTARTED,
+    Job,
+    JobStatus,
+    Step,
+    StepStatus,
+    job_of,
+    step_of,
+)
+from workers.tables import CheckpointRow, JobRow, StepRow, WorkerRow
+
+#: A step that outlived this many workers is not given to another.
+LOST_LIMIT = 3
+#: Faults that may pass (an index or a server that is away) are tried again this often.
+RETRY_DELAYS = (2.0, 10.0, 30.0, 60.0)
+#: A publication without a start for this long was lost with the broker.
+PUBLISHED_SECONDS = 20.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A step that this worker holds, and the job it belongs to."""
+
+    job: Job
+    step: Step
+
+
+def claim(step_id: str, owner: str, lease_seconds: float) -> Claim | None:
+    """Take the step by compare-and-set; None when there is nothing to take."""
+    with writing() as session:
+        moment = now(session)
+        taken = session.execute(
+            update(StepRow)
+            .where(StepRow.id == step_id, StepRow.status.in_(UNSTARTED))
+            .values(
+                status=StepStatus.RUNNING,
+                fence=StepRow.fence + 1,
+                claims=StepRow.claims + 1,
+                lease_owner=owner,
+                lease_until=moment + lease_seconds,
+                started_at=moment,
+            )
+            .returning(StepRow.id)
+        )
+        if taken.first() is None:
+            return None
+        row = session.get_one(StepRow, step_id)
+        job = session.get_one(JobRow, row.job_id)
+        if JobStatus(job.status) in TERMINAL or job.status == JobStatus.CANCELLING:
+            row.status, row.finished_at = StepStatus.CANCELLED, moment
+            return None
+        if job.status == JobStatus.QUEUED:
+            job.status, job.started_at = JobStatus.RUNNING, moment
+        return Claim(job_of(job), step_of(row))
+
+
+@contextmanager
+def fenced(step: Step) -> Iterator[Session]:
+    """A writing session that exists only while the claim holds. Raises LeaseLost."""
+    with writing() as session:
+        _hold(session, step)
+        yield session
+
+
+def _hold(session: Session, step: Step) -> StepRow:
+    row = session.get(StepRow, step.id)
+    if row is None or row.fence != step.fence or row.status != StepStatus.RUNNING:
+        raise LeaseLost(step=step.id)
+    return row
+
+
+def renew(step_ids: Iterable[str], owner: str, lease_seconds: float) -> None:
+    """Extend the leases this worker still holds."""
+    with writing() as session:
+        session.execute(
+            update(StepRow)
+            .where(
+                StepRow.id.in_(list(step_ids)),
+                StepRow.lease_owner == owner,
+                StepRow.status == StepStatus.RUNNING,
+            )
+            .values(lease_until=now(session) + lease_seconds)
+        )
+
+
+def checkpoint(key: str) -> dict[str, Any] | None:
+    """The output kept under a content key."""
+    with reading() as session:
+        row = session.get(CheckpointRow, key)
+        return row.output if row else None
+
+
+def finish(session: Session, step: Step, output: dict[str, Any], key: str | None) -> JobRow:
+    """Mark a step done inside a `fenced` session; returns its job for what comes next."""
+    row, moment = _hold(session, step), now(session)
+    row.status, row.output, row.finished_at = StepStatus.DONE, output, moment
+    row.lease_owner = row.lease_until = None
+    job = session.get_one(JobRow, step.job_id)
+    if key and job.document_id and session.get(CheckpointRow, key) is None:
+        session.add(
+            CheckpointRow(key=key, document_id=job.document_id, output=output, created_at=moment)
+        )
+    session.flush()
+    return job
+
+
+def give_up(session: Session, step: Step, status: StepStatus, error: LecternError) -> JobRow:
+    """Mark a held step failed or cancelled inside a `fenced` session."""
+    row = _hold(session, step)
+    row.status, row.finished_at = status, now(session)
+    row.error = {"code": error.code, "message": str(error)}
+    row.lease_owner = row.lease_until = None
+    session.flush()
+    return session.get_one(JobRow, step.job_id)
+
+
+def give_back(step: Step, error: LecternError | None) -> bool:
+    """Return a held step for another try; false when it has had its tries.
+
+    Without an error (a worker that shuts down) the return is free of charge and delay.
+    """
+    with fenced(step) as session:
+        row = _hold(session, step)
+        if error is not None:
+            if row.retries >= len(RETRY_DELAYS):
+                return False
+            row.not_before = now(session) + RETRY_DELAYS[row.retries]
+            row.retries += 1
+            row.error = {"code": error.code, "message": str(error)}
+        row.status = StepStatus.READY
+        row.lease_owner = row.lease_until = row.published_at = None
+    return True
+
+
+def reclaim() -> list[str]:
+    """Take back what was lost: leases that ran out, publications nobody began.
+
+    Returns jobs that ended by it: poisoned ones, and cancelled ones whose worker is gone.
+    """
+    with writing() as session:
+        moment = now(session)
+        session.execute(
+            update(StepRow)
+            .where(
+                StepRow.status == StepStatus.PUBLISHED,
+                StepRow.published_at < moment - PUBLISHED_SECONDS,
+            )
+            .values(status=StepStatus.READY, published_at=None)
+        )
+        expired = select(StepRow).where(
+            StepRow.status == StepStatus.RUNNING, StepRow.lease_until < moment
+        )
+        touched = [_take_back(session, row, moment) for row in session.scalars(expired).all()]
+        return [job_id for job_id in touched if job_id]
+
+
+def release_dead(host: str, alive: set[tuple[int, float]]) -> None:
+    """Let the leases of this host's dead workers run out now, not in half a minute.
+
+    `alive` holds the pid and start time of every process that still runs.
+    """
+    with writing() as session:
+        for worker in session.scalars(select(WorkerRow).where(WorkerRow.host == host)).all():
+            if (worker.pid, worker.process_started) in alive:
+                continue
+            session.execute(
+                update(StepRow)
+                .where(StepRow.lease_owner == worker.id, StepRow.status == StepStatus.RUNNING)
+                .values(lease_until=0.0)
+            )
+            session.delete(worker)
+
+
+def _take_back(session: Session, row: StepRow, moment: float) -> str | None:
+    log.warning("lease_expired", step=row.id, job=row.job_id, owner=row.lease_owner)
+    row.lost += 1
+    row.lease_owner = row.lease_until = row.published_at = None
+    job = session.get_one(JobRow, row.job_id)
+    if job.status == JobStatus.CANCELLING or JobStatus(job.status) in TERMINAL:
+        row.status, row.finished_at = StepStatus.CANCELLED, moment
+        return row.job_id
+    if row.lost < LOST_LIMIT:
+        row.status = StepStatus.READY
+        return None
+    error = StepPoisoned(step=row.kind, lost=row.lost)
+    row.status, row.finished_at = StepStatus.POISONED, moment
+    row.error = {"code": error.code, "message": str(error)}
+    return row.job_id

@@ -1,0 +1,175 @@
+"""The door for others: what may be asked of the workers. SQL first, then the doorbell.
+
+A dead broker loses nothing: the job stands in the database and the next tick publishes it.
+"""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ingest.database import new_id, now, writing
+from ingest.errors import CollectionNotFound, DocumentNotFound
+from ingest.tables import CollectionRow, DocumentRow, DocumentStatus
+from workers import dispatcher
+from workers.conversations import open_turn
+from workers.errors import DocumentNotReady
+from workers.jobs import TERMINAL, Job, JobKind, JobStatus, Lane, StepStatus, job_of, request_cancel
+from workers.tables import JobDocumentRow, JobRow, StepRow
+
+#: Where each kind of job begins; its later steps are decided in `workers.kinds`.
+FIRST_STEP = {
+    JobKind.READ: "parse",
+    JobKind.SUMMARY: "outline",
+    JobKind.QUESTION: "retrieve",
+    JobKind.SEARCH: "search",
+    JobKind.DELETE: "erase",
+}
+INTERACTIVE = frozenset({JobKind.QUESTION, JobKind.SEARCH})
+NOTHING_DONE = {"percent": 0, "done": 0, "total": 0, "stage": "queued"}
+
+
+def read(document_id: str) -> Job:
+    """Read a stored document: parse, chunk, embed, index."""
+    with writing() as session:
+        document = _document(session, document_id)
+        row = _add(session, JobKind.READ, document.collection_id, {}, document_id)
+        job = job_of(row)
+    dispatcher.dispatch()
+    return job
+
+
+def summary(document_id: str, priority: int = 0) -> Job:
+    """Summarise a whole document that has been read."""
+    with writing() as session:
+        document = _document(session, document_id)
+        if document.status != DocumentStatus.READY:
+            raise DocumentNotReady(status=document.status)
+        params = {"version_id": document.current_version_id}
+        row = _add(session, JobKind.SUMMARY, document.collection_id, params, document_id)
+        row.priority = priority
+        job = job_of(row)
+    dispatcher.dispatch()
+    return job
+
+
+def question(
+    collection_id: str, question: str, conversation_id: str | None, priority: int = 0
+) -> Job:
+    """Answer a question from a collection; without a conversation a new one is begun."""
+    with writing() as session:
+        _collection(session, collection_id)
+        row = _add(session, JobKind.QUESTION, collection_id, {"question": question})
+        row.priority = priority
+        conversation = open_turn(session, row.id, collection_id, question, conversation_id)
+        row.params = {"question": question, "conversation_id": conversation}
+        job = job_of(row)
+    dispatcher.dispatch()
+    return job
+
+
+def search(collection_id: str, query: str, limit: int) -> Job:
+    """Find passages, without an answer."""
+    with writing() as session:
+        _collection(session, collection_id)
+        row = _add(session, JobKind.SEARCH, collection_id, {"query": query, "limit": limit})
+        job = job_of(row)
+    dispatcher.dispatch()
+    return job
+
+
+def delete_document(document_id: str) -> Job:
+    """Hide a document at once, stop what works on it, and remove every trace of it."""
+    with writing() as session:
+        document = _document(session, document_id)
+        document.status = DocumentStatus.DELETING
+        _cancel_jobs_of(session, [document_id])
+        params = {"document_ids": [document_id]}
+        job = job_of(_add(session, JobKind.DELETE, document.collection_id, params))
+    dispatcher.dispatch()
+    return job
+
+
+def delete_collection(collection_id: str) -> Job:
+    """Hide a collection at once and remove it with all its documents."""
+    with writing() as session:
+        collection = _collection(session, collection_id)
+        collection.deleting = True
+        collection.name = f"{collection.name} (deleting {collection.id})"  # the name is free again
+        query = select(DocumentRow).where(DocumentRow.collection_id == collection_id)
+        documents = list(session.scalars(query))
+        for document in documents:
+            document.status = DocumentStatus.DELETING
+        ids = [document.id for document in documents]
+        _cancel_jobs_of(session, ids)
+        params = {"document_ids": ids, "collection": True}
+        job = job_of(_add(session, JobKind.DELETE, collection_id, params))
+    dispatcher.dispatch()
+    return job
+
+
+def _add(
+    session: Session,
+    kind: JobKind,
+    collection_id: str,
+    params: dict[str, Any],
+    document_id: str | None = None,
+) -> JobRow:
+    moment = now(session)
+    lane = Lane.INTERACTIVE if kind in INTERACTIVE else Lane.BATCH
+    row = JobRow(
+        id=new_id("job"),
+        kind=kind,
+        status=JobStatus.QUEUED,
+        lane=lane,
+        priority=0,
+        collection_id=collection_id,
+        document_id=document_id,
+        params=params,
+        progress=NOTHING_DONE,
+        created_at=moment,
+    )
+    session.add(row)
+    session.flush()
+    session.add(new_step(row, FIRST_STEP[kind], 0, {}, moment))
+    if document_id:
+        session.add(JobDocumentRow(job_id=row.id, document_id=document_id))
+    return row
+
+
+def new_step(job: JobRow, kind: str, ordinal: int, given: dict[str, Any], moment: float) -> StepRow:
+    """A step of `job` that may be published at once."""
+    return StepRow(
+        id=new_id("step"),
+        job_id=job.id,
+        kind=kind,
+        ordinal=ordinal,
+        lane=job.lane,
+        status=StepStatus.READY,
+        input=given,
+        created_at=moment,
+    )
+
+
+def _document(session: Session, document_id: str) -> DocumentRow:
+    row = session.get(DocumentRow, document_id)
+    if row is None or row.status == DocumentStatus.DELETING:
+        raise DocumentNotFound(id=document_id)
+    return row
+
+
+def _collection(session: Session, collection_id: str) -> CollectionRow:
+    row = session.get(CollectionRow, collection_id)
+    if row is None or row.deleting:
+        raise CollectionNotFound(id=collection_id)
+    return row
+
+
+def _cancel_jobs_of(session: Session, document_ids: list[str]) -> None:
+    open_jobs = (
+        select(JobRow)
+        .join(JobDocumentRow, JobDocumentRow.job_id == JobRow.id)
+        .where(JobDocumentRow.document_id.in_(document_ids), JobRow.status.not_in(TERMINAL))
+    )
+    for row in session.scalars(open_jobs):
+        request_cancel(session, row)

@@ -1,0 +1,122 @@
+"""The tables of the job model. The database, not the broker, knows what runs next."""
+
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ingest.database import Table
+
+
+class JobRow(Table):
+    """What a user asked for."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("ix_jobs_open", "status", "lane", "priority", "created_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    status: Mapped[str]
+    lane: Mapped[str]
+    priority: Mapped[int] = mapped_column(default=0)  #: higher runs earlier
+    collection_id: Mapped[str | None] = mapped_column(index=True)
+    document_id: Mapped[str | None] = mapped_column(index=True)
+    params: Mapped[dict[str, Any]] = mapped_column(JSON)
+    progress: Mapped[dict[str, Any]] = mapped_column(JSON)
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    created_at: Mapped[float]
+    started_at: Mapped[float | None]
+    finished_at: Mapped[float | None]
+    cancel_requested_at: Mapped[float | None]
+
+
+class StepRow(Table):
+    """The unit that one Celery task runs: resumable, idempotent, claimed under a lease."""
+
+    __tablename__ = "steps"
+    __table_args__ = (
+        Index("ix_steps_open", "status", "lane"),
+        Index("ix_steps_of_job", "job_id", "kind", "ordinal", unique=True),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    kind: Mapped[str]
+    ordinal: Mapped[int] = mapped_column(default=0)
+    lane: Mapped[str]
+    status: Mapped[str]
+    input: Mapped[dict[str, Any]] = mapped_column(JSON)
+    output: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    fence: Mapped[int] = mapped_column(default=0)  #: grows with every claim; guards every write
+    claims: Mapped[int] = mapped_column(default=0)  #: how often a worker began it
+    lost: Mapped[int] = mapped_column(default=0)  #: how often a lease ran out
+    retries: Mapped[int] = mapped_column(default=0)  #: how often it was given back after a fault
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[float | None]
+    not_before: Mapped[float] = mapped_column(default=0.0)
+    created_at: Mapped[float]
+    published_at: Mapped[float | None]
+    started_at: Mapped[float | None]
+    finished_at: Mapped[float | None]
+
+
+class JobDocumentRow(Table):
+    """Which documents a job drew on, so that deleting a document removes what was made of it."""
+
+    __tablename__ = "job_documents"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    document_id: Mapped[str] = mapped_column(primary_key=True, index=True)
+
+
+class CheckpointRow(Table):
+    """The output of a finished step under its content key: what is paid for once."""
+
+    __tablename__ = "checkpoints"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(index=True)
+    output: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[float]
+
+
+class WorkerRow(Table):
+    """A live worker process, as its heartbeat last said."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    pid: Mapped[int]
+    process_started: Mapped[float]  #: tells a process from a later one with the same pid
+    model: Mapped[str]  #: fingerprint
+    batch_slots: Mapped[int]
+    interactive_slots: Mapped[int]
+    seen_at: Mapped[float]
+
+
+class ConversationRow(Table):
+    """A chat over one collection."""
+
+    __tablename__ = "conversations"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    collection_id: Mapped[str] = mapped_column(index=True)
+    title: Mapped[str]
+    created_at: Mapped[float]
+
+
+class TurnRow(Table):
+    """One question and its answer. The job keeps the citations."""
+
+    __tablename__ = "turns"
+    __table_args__ = (Index("ix_turns_order", "conversation_id", "created_at"),)
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
+    question: Mapped[str]
+    answer: Mapped[str | None]
+    refused: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[float]

@@ -1,0 +1,92 @@
+"""Running a chain for a step: streamed, sanitised, cancellable, with its cost."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import openai
+from langchain_core.messages import AIMessageChunk
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import Runnable
+
+from workers.errors import Cancelled, LanguageModelUnavailable
+from workers.work import Work
+from workers.sanitiser import Sanitiser
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the model wrote and what it cost."""
+
+    text: str
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    first_token_ms: int
+    total_ms: int
+
+    def usage(self) -> dict[str, int]:
+        """The tokens, as the REST interface shows them."""
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "cached_tokens": self.cached_tokens,
+            "completion_tokens": self.completion_tokens,
+        }
+
+
+def ignore(_text: str) -> None:
+    """For text that nobody watches being written."""
+
+
+def write(
+    work: Work,
+    prompt: ChatPromptTemplate,
+    given: dict[str, Any],
+    max_tokens: int,
+    heard: Callable[[str], None] = ignore,
+) -> Written:
+    """Run `prompt | model` and return its text; `heard` gets each piece as it comes.
+
+    Raises Cancelled, PromptTooLong, EngineStopped or LanguageModelUnavailable.
+    """
+    chain: Runnable[dict[str, Any], Any] = prompt | work.tools.language.within(
+        work.limits(max_tokens)
+    )
+    began, first = time.monotonic(), 0.0
+    sanitiser, pieces = Sanitiser(), list[str]()
+    whole: AIMessageChunk | None = None
+    try:
+        for chunk in chain.stream(given):
+            work.check()
+            whole = chunk if whole is None else whole + chunk
+            first = first or (time.monotonic() if chunk.text else 0.0)
+            _pass_on(sanitiser.push(chunk.text), pieces, heard)
+    except openai.OpenAIError as error:
+        url = str(getattr(work.tools.language.chat, "openai_api_base", ""))
+        raise LanguageModelUnavailable(url=url, reason=error) from error
+    work.check()
+    _pass_on(sanitiser.finish(), pieces, heard)
+    return _written("".join(pieces).strip(), whole, began, first)
+
+
+def _pass_on(text: str, pieces: list[str], heard: Callable[[str], None]) -> None:
+    if text:
+        pieces.append(text)
+        heard(text)
+
+
+def _written(text: str, whole: AIMessageChunk | None, began: float, first: float) -> Written:
+    if whole is None:
+        raise Cancelled
+    usage = whole.usage_metadata
+    details = usage.get("input_token_details", {}) if usage else {}
+    ended = time.monotonic()
+    return Written(
+        text=text,
+        prompt_tokens=usage["input_tokens"] if usage else 0,
+        cached_tokens=details.get("cache_read", 0) or 0,
+        completion_tokens=usage["output_tokens"] if usage else 0,
+        first_token_ms=round(1e3 * ((first or ended) - began)),
+        total_ms=round(1e3 * (ended - began)),
+    )
