@@ -118,7 +118,7 @@ def _request(path: Path, request: dict[str, Any], limits: Limits) -> dict[str, A
         "parent": os.getpid(),
         "seconds": max(1, round(limits.seconds)),
         "memory_mb": limits.memory_mb,
-        "nice": 19 if request["kind"] == "pages" else 0,  # somebody waits for a picture
+        "nice": 10 if request["kind"] == "pages" else 0,  # somebody waits for a picture
     }
 
 
@@ -197,6 +197,7 @@ class _Reader:
             return ParserCrashed()
         if code == -signal.SIGXCPU:
             return ParserTimeout(seconds=self._limits.seconds)
-        if code == -signal.SIGKILL:  # not by us: the kernel was out of memory
+        # The kernel out of memory kills (we didn't); pdfium out of memory aborts.
+        if code in (-signal.SIGKILL, -signal.SIGABRT):
             return ParserMemory(limit_mb=self._limits.memory_mb)
         return ParserCrashed(exit=code)

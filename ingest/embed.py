@@ -51,6 +51,12 @@ class Embedder:
         """Length of `text` in this model's tokens, without the two it adds itself."""
         return len(self._tokenizer.encode(text, add_special_tokens=False, verbose=False))
 
+    def unknown_share(self, text: str) -> float:
+        """Share of the tokens that this model has never seen: another language, mostly."""
+        tokens = self._tokenizer.encode(text, add_special_tokens=False, verbose=False)
+        unknown = self._tokenizer.unk_token_id
+        return sum(token == unknown for token in tokens) / len(tokens) if tokens else 1.0
+
     def embed(self, texts: list[str]) -> Any:
         """Unit vectors, float32, shape (texts, dimensions), in the order of `texts`.
 

@@ -10,6 +10,7 @@ from sqlalchemy import Select, delete, func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from ingest import lexical
 from ingest.database import new_id, now
 from ingest.errors import (
     CollectionNameTaken,
@@ -168,7 +169,7 @@ def erase(session: Session, document_id: str) -> list[str]:
     own = select(VersionRow.sha256).where(VersionRow.document_id == document_id).distinct()
     hashes = list(session.scalars(own))
     _one_at_a_time(session, hashes)
-    _remove_contents(session, document_id)
+    clear_contents(session, document_id)
     session.execute(delete(VersionRow).where(VersionRow.document_id == document_id))
     session.execute(delete(DocumentRow).where(DocumentRow.id == document_id))
     kept = set(session.scalars(select(VersionRow.sha256).where(VersionRow.sha256.in_(hashes))))
@@ -185,7 +186,7 @@ def forget_content(session: Session, document_id: str, code: str, message: str) 
     row = session.get(DocumentRow, document_id)
     if row is None:
         raise DocumentNotFound(id=document_id)
-    _remove_contents(session, document_id)
+    clear_contents(session, document_id)
     for version in session.scalars(select(VersionRow).where(VersionRow.document_id == row.id)):
         version.page_count = version.character_count = None
         version.empty_pages = ""
@@ -238,8 +239,10 @@ def _collection(session: Session, collection_id: str) -> CollectionRow:
     return row
 
 
-def _remove_contents(session: Session, document_id: str) -> None:
+def clear_contents(session: Session, document_id: str) -> None:
+    """Remove what was read of a document, to be read anew or not at all."""
     own = select(VersionRow.id).where(VersionRow.document_id == document_id)
+    lexical.remove(session, session.scalars(own).all())
     session.execute(delete(ChunkRow).where(ChunkRow.version_id.in_(own)))
     session.execute(delete(PageRow).where(PageRow.version_id.in_(own)))
 

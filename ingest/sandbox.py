@@ -4,7 +4,7 @@ A call costs one process start, well under a tenth of a second. Any number of th
 """
 
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ def _never() -> bool:
 
 def pages(
     path: Path, media_type: str, limits: Limits, cancelled: Callable[[], bool] = _never
-) -> Iterator[Page]:
+) -> Generator[Page, None, None]:
     """The pages of a document as they are read; close the generator to kill the parser.
 
     The clock runs only while we wait for the parser, not while the caller works on a page.

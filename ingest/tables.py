@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ingest.database import Table
@@ -56,7 +56,7 @@ class VersionRow(Table):
     document_id: Mapped[str] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"))
     number: Mapped[int]
     sha256: Mapped[str] = mapped_column(index=True)
-    size: Mapped[int]  #: bytes
+    size: Mapped[int] = mapped_column(BigInteger)  #: bytes
     page_count: Mapped[int | None]
     character_count: Mapped[int | None]
     empty_pages: Mapped[str] = mapped_column(default="")  #: numbers of pages without text: "3,7"

@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from service import errors
 from service.guard import Guard
-from service.metrics import Meter, Requests
+from service.metrics import Meter, Metrics
 from service.reference import page as reference
 from service.routes import answers, collections, conversations, documents, jobs, pages, state
 from service.schemas.forms import Problem
@@ -46,10 +46,10 @@ def create_app() -> FastAPI:
         redirect_slashes=False,
     )
     app.state.closing = asyncio.Event()
-    app.state.requests = Requests()
+    app.state.metrics = Metrics()
     app.state.views = CapacityLimiter(pages.VIEWS_AT_ONCE)
     app.add_middleware(Guard)
-    app.add_middleware(Meter, requests=app.state.requests)
+    app.add_middleware(Meter, metrics=app.state.metrics)
     errors.install(app)
     for module in ROUTES:
         app.include_router(module.router)

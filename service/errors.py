@@ -115,6 +115,7 @@ HTTP_CODES = {
     400: "malformed_request",
     404: "not_found",
     405: "method_not_allowed",
+    408: "upload_stalled",
     413: "body_too_large",
     415: "unsupported_type",
 }

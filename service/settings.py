@@ -22,9 +22,6 @@ class Settings(BaseSettings):
     upload_mb: int = Field(default=200, description="size a file may have", ge=1)
     upload_files: int = Field(default=100, description="files one upload may have", ge=1)
     question_characters: int = Field(default=4_000, description="length a question may have", ge=1)
-    redis_url: str = Field(
-        default="redis://127.0.0.1:6379/0", description="Redis, whose health /readyz tells"
-    )
     samples: bool = Field(default=True, description="read the sample documents on the first start")
 
     @property

@@ -7,7 +7,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any, cast
 
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +22,7 @@ from workers.events import Event, follow
 from workers.jobs import Job, JobStatus
 
 KEEP_ALIVE_SECONDS = 15.0
+PATIENCE_SECONDS = 0.5
 KEEP_ALIVE = b": keep-alive\n\n"
 RETRY = b"retry: 2000\n\n"
 #: Ends of lines to Unicode, and so to some clients, though neither to JSON nor to the protocol.
@@ -168,7 +169,7 @@ async def _first_of(*tasks: asyncio.Future[Any], seconds: float | None = None) -
 
 async def _stop(*tasks: asyncio.Future[Any] | None) -> None:
     for task in tasks:
-        if task is not None and not task.done():
+        while task is not None and not task.done():
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            # redis-py swallows a cancellation that meets it while it connects: so ask again.
+            await asyncio.wait({task}, timeout=PATIENCE_SECONDS)

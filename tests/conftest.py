@@ -17,6 +17,7 @@ import service.settings
 import workers.settings
 from ingest import database
 from service.app import create_app
+from workers import events
 
 SETTINGS = (ingest.settings, workers.settings, service.settings)
 
@@ -42,6 +43,7 @@ def forget_settings() -> None:
     for module in SETTINGS:
         module.settings.cache_clear()
     database.engine.cache_clear()
+    events._client.cache_clear()
 
 
 @pytest.fixture

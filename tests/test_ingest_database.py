@@ -23,7 +23,12 @@ def test_the_migrations_make_what_the_tables_describe(data_folder: object) -> No
     database.migrate()
     assert set(database.Table.metadata.tables) >= DESCRIBED
     with database.engine().connect() as connection:
-        options = {"compare_type": True, "compare_server_default": True}
+        options = {
+            "compare_type": True,
+            "compare_server_default": True,
+            # A virtual table and its shadows: made by SQL, used by SQL.
+            "include_name": lambda name, kind, _: not (name or "").startswith("chunk_words"),
+        }
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, database.Table.metadata) == []
 
@@ -57,6 +62,7 @@ def test_the_migrations_can_be_written_for_postgres(data_folder: object) -> None
     with Operations.context(context):
         for revision in reversed(list(folder.walk_revisions())):
             revision.module.upgrade()
-    assert script.getvalue().count("CREATE TABLE") == len(database.Table.metadata.tables)
+    for table in database.Table.metadata.tables:
+        assert f"CREATE TABLE {table} (" in script.getvalue()
     assert "BYTEA" in script.getvalue()
     assert "DOUBLE PRECISION" in script.getvalue()

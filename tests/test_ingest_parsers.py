@@ -111,8 +111,10 @@ def test_boxes_lie_where_the_words_do_one_for_a_line(tmp_path: Path) -> None:
     found = sandbox.boxes(path, 1, start, page.text.index("gamma") + 5)
     assert (found.width, found.height) == (600, 800)
     (one, two) = found.boxes
-    assert one[1] < 800 - 700 < one[3] and two[1] < 800 - 600 < two[3]  # the base lines
-    assert one[0] > 72 + 30 and two[0] == pytest.approx(72, abs=1)
+    assert one[1] < 800 - 700 < one[3]  # the base line
+    assert two[1] < 800 - 600 < two[3]
+    assert one[0] > 72 + 30
+    assert two[0] == pytest.approx(72, abs=1)
     assert 0 < one[2] - one[0] < 40
 
 
@@ -130,7 +132,7 @@ def test_boxes_of_chinese_and_of_a_turned_page(tmp_path: Path) -> None:
     assert (found.width, found.height) == (600, 800)
     ((x0, y0, x1, y1),) = found.boxes
     assert x0 < 300 < x1  # what was up is now to the right
-    assert y0 == pytest.approx(72 + 24, abs=2) and y1 == pytest.approx(72 + 36, abs=2)
+    assert (y0, y1) == pytest.approx((72 + 24, 72 + 36), abs=2)
 
 
 def test_boxes_outside_the_text_are_none(tmp_path: Path) -> None:
@@ -208,7 +210,7 @@ def test_pdfs_that_cannot_be_read(tmp_path: Path) -> None:
 # DOCX
 
 
-def word(folder: Path, fill: Callable[[docx.document.Document], None]) -> Path:
+def word(folder: Path, fill: Callable[[docx.document.Document], object]) -> Path:
     document = docx.Document()
     fill(document)
     path = folder / "document"
@@ -279,8 +281,9 @@ def test_insertions_and_controls_are_read_deletions_are_not(tmp_path: Path) -> N
             f"<w:sdt><w:sdtContent>{run.format('controlled')}</w:sdtContent></w:sdt>"
             "<w:pPr><w:tabs><w:tab w:val='left' w:pos='9'/></w:tabs></w:pPr></w:p>"
         ))  # fmt: skip
-        block = f"<w:sdt {nsdecls('w')}><w:sdtContent><w:p>{run.format('cover')}</w:p></w:sdtContent></w:sdt>"
-        document.element.body.insert(0, parse_xml(block))
+        cover = f"<w:sdtContent><w:p>{run.format('cover')}</w:p></w:sdtContent>"
+        block = parse_xml(f"<w:sdt {nsdecls('w')}>{cover}</w:sdt>")
+        document.element.body.insert(0, block)
 
     (page,) = read(word(tmp_path, fill), DOCX)
     assert page.text.strip() == "cover\n\nkept inserted controlled"
@@ -303,8 +306,16 @@ def test_word_documents_that_cannot_be_read(tmp_path: Path) -> None:
     expect(written(tmp_path, saved().read_bytes()[:-40]), DamagedDocument)
     expect(written(tmp_path, b"PK\x03\x04 but no archive"), DamagedDocument)
     expect(written(tmp_path, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1_000)), EncryptedDocument)
-    expect(repacked(saved(), "[Content_Types].xml", lambda data: data.replace(
-        b"wordprocessingml.document.main", b"spreadsheetml.sheet.main")), UnsupportedType)
+    expect(
+        repacked(
+            saved(),
+            "[Content_Types].xml",
+            lambda data: data.replace(
+                b"wordprocessingml.document.main", b"spreadsheetml.sheet.main"
+            ),
+        ),
+        UnsupportedType,
+    )
     expect(word(tmp_path, lambda document: None), EmptyDocument)
     assert len(cases) == 7
 
@@ -395,7 +406,8 @@ def test_a_fence_stays_on_one_page_and_a_title_with_its_text(tmp_path: Path) -> 
     source = "word " * 500 + "\n\n# Title\n\n```\n" + "x\n\n" * 300 + "```\n" + "tail " * 500
     made = read(written(tmp_path, source), MARKDOWN)
     assert "".join(page.text for page in made) == source
-    assert made[1].text.startswith("# Title") and made[1].text.count("```") == 2
+    assert made[1].text.startswith("# Title")
+    assert made[1].text.count("```") == 2
 
 
 # HTML

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from ingest import sniff
+from ingest import charset
 from ingest.errors import EmptyFile, UnsupportedType
 from ingest.sniff import DOCX, HEAD, HTML, MARKDOWN, PDF, TEXT, media_type
 
@@ -121,6 +121,6 @@ def test_the_refusal_names_what_it_saw() -> None:
 
 
 def test_simplified_text_is_not_taken_for_big5() -> None:
-    names = sniff.charset.strict(lambda: [SIMPLIFIED.encode("gb18030")])
-    likely = [n for n in names if sniff.charset.likely(SIMPLIFIED.encode("gb18030"), n)]
+    names = charset.strict(lambda: [SIMPLIFIED.encode("gb18030")])
+    likely = [n for n in names if charset.likely(SIMPLIFIED.encode("gb18030"), n)]
     assert likely == ["gb18030"]

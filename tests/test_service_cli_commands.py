@@ -251,7 +251,7 @@ def test_summarize_survives_a_broken_stream(
     told = capsys.readouterr()
     assert "水質良好" in told.out
     assert "\x1b" not in told.out
-    assert "read pp. 1–2 of 3 · 100% of the text · without text: 3 · 1.2 s" in told.out
+    assert "read pp. 1–2 of 3 · 100% of the text · without text: 3 · 0." in told.out
     assert told.err.count("✓ pp. 1–2  水  (kept from before)") == 1
 
 

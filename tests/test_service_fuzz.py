@@ -25,9 +25,7 @@ def reachable(migrated: object, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @schema.parametrize()
-@settings(
-    max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @pytest.mark.usefixtures("reachable")
 def test_any_request_is_answered(case: Any) -> None:
     case.call_and_validate(checks=CHECKS)

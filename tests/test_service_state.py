@@ -3,8 +3,9 @@
 import pytest
 from fastapi.testclient import TestClient
 
-import service.settings
+import workers.settings
 from ingest.database import now, writing
+from workers import events
 from workers.tables import WorkerRow
 
 
@@ -49,7 +50,8 @@ def test_it_is_not_ready_without_a_worker(
 def test_it_is_not_ready_without_redis(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     heartbeat(age=1)
     monkeypatch.setenv("LECTERN_REDIS_URL", "unix:///nowhere/redis.sock")
-    service.settings.settings.cache_clear()
+    events._client.cache_clear()
+    workers.settings.settings.cache_clear()
     parts = client.get("/readyz").json()["parts"]
     assert parts["redis"] == {"ok": False, "message": "Redis does not answer."}
     assert parts["database"]["ok"]
@@ -63,6 +65,6 @@ def test_requests_are_counted_by_route_and_jobs_by_status(client: TestClient) ->
     labels = 'method="GET",route="/v1/jobs/{job_id}"'
     assert f'lectern_http_requests_total{{{labels},status="404"}} 3' in text
     assert f"lectern_http_request_seconds_count{{{labels}}} 3" in text
-    assert f'lectern_http_request_seconds_bucket{{{labels},le="+Inf"}} 3' in text
+    assert f'lectern_http_request_seconds_bucket{{le="+Inf",{labels}}} 3' in text
     assert 'method="other",route="other",status="404"' in text
     assert 'lectern_jobs{status="queued"} 0' in text

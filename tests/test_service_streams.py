@@ -21,7 +21,7 @@ import service.settings
 from ingest import library
 from ingest.database import writing
 from ingest.records import Original
-from service import streams
+from service import streams, uploads
 from service.__main__ import Server
 from service.app import create_app
 from workers import events, jobs, submit
@@ -267,11 +267,8 @@ def test_questions_are_checked_before_they_cost_a_job(
     assert newest_job() is None
 
 
-def test_a_refused_upload_is_answered_while_it_is_sent(
-    live: httpx.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LECTERN_UPLOAD_MB", "1")
-    service.settings.settings.cache_clear()
+def begun_upload(live: httpx.Client, size: int) -> int:
+    """Status of an upload that sends `size` bytes of a far larger file, and then nothing."""
     address = (live.base_url.host, live.base_url.port or 0)
     head = (
         f"POST /v1/collections/{collection()}/documents HTTP/1.1\r\nHost: localhost\r\n"
@@ -279,8 +276,24 @@ def test_a_refused_upload_is_answered_while_it_is_sent(
         '--x\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\n'
     )
     with socket.create_connection(address, timeout=10) as connection:
-        connection.sendall(head.encode() + b"x" * 1_100_000)  # and then silence
-        assert b"413" in connection.recv(1_000).splitlines()[0]
+        connection.sendall(head.encode() + b"x" * size)
+        return int(connection.recv(1_000).split()[1])
+
+
+def test_a_refused_upload_is_answered_while_it_is_sent(
+    live: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LECTERN_UPLOAD_MB", "1")
+    service.settings.settings.cache_clear()
+    assert begun_upload(live, 1_100_000) == 413
+
+
+def test_a_silent_upload_is_given_up(
+    live: httpx.Client, monkeypatch: pytest.MonkeyPatch, data_folder: Path
+) -> None:
+    monkeypatch.setattr(uploads, "SILENCE_SECONDS", 0.3)
+    assert begun_upload(live, 10) == 408
+    assert not list((data_folder / "blobs").rglob("*/*"))
 
 
 def test_a_request_with_endless_headers_is_refused(live: httpx.Client) -> None:

@@ -22,7 +22,12 @@ def broker_url(redis_url: str) -> str:
     return f"redis+socket://{password}{parts.path}?virtual_host={database}"
 
 
-app = Celery("lectern", broker=broker_url(settings().redis_url), include=["workers.tasks"])
+app = Celery(
+    "lectern",
+    broker=broker_url(settings().redis_url),
+    include=["workers.tasks"],
+    fixups=[],  # Celery's Django fixup would load its worker into the web process
+)
 app.conf.update(
     accept_content=["json"],
     task_serializer="json",
@@ -41,6 +46,10 @@ app.conf.update(
         "socket_connect_timeout": 3,
         "socket_keepalive": True,
         "health_check_interval": 15,
+        # A request must not hang on a dead Redis: kombu would try to connect for six seconds.
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
     },
     task_publish_retry=False,  # the tick publishes again; a request must not hang on Redis
 )

@@ -74,7 +74,7 @@ class LecternChat(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - LangChain's signature
         **kwargs: Any,
     ) -> ChatResult:
         answer = self.engine.generate(self._request(messages, stop, kwargs))
@@ -111,7 +111,11 @@ class LecternChat(BaseChatModel):
         )
 
     def with_structured_output(
-        self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        include_raw: bool = False,
+        **kwargs: Any,  # noqa: ARG002 - LangChain's signature
     ) -> Runnable[Any, Any]:
         """A chain whose answer is JSON of `schema`, enforced while sampling.
 
@@ -127,17 +131,17 @@ class LecternChat(BaseChatModel):
         )
         traced = {"kwargs": {"method": "json_schema"}, "schema": described}
         raw = asked | self.bind(grammar=grammar_of(described), ls_structured_output_format=traced)
+        plain: Runnable[Any, Any] = raw | parser
         if not include_raw:
-            return raw | parser
+            return plain
         parsed = RunnablePassthrough.assign(
             parsed=lambda out: parser.invoke(out["raw"]), parsing_error=lambda _: None
         )
         failed = RunnablePassthrough.assign(parsed=lambda _: None)
-        both: Runnable[Any, Any] = RunnableMap(raw=raw)
-        checked: Runnable[Any, Any] = parsed.with_fallbacks(
+        both: Runnable[Any, Any] = RunnableMap(raw=raw) | parsed.with_fallbacks(
             [failed], exception_key="parsing_error"
         )
-        return both | checked
+        return both
 
     def _request(
         self, messages: list[BaseMessage], stop: list[str] | None, given: dict[str, Any]

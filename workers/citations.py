@@ -1,6 +1,6 @@
 """Which words of which source carry a sentence: string evidence, no model asked.
 
-A sentence is compared with every sentence of the evidence, and with pairs of neighbours, as bags
+A sentence is compared with every sentence of the evidence, and with up to three neighbours, as bags
 and as orders of normalised tokens: words folded (NFKC, case), CJK text as single characters, so
 that width, case and spacing never matter while every place still maps back to the canonical text.
 It is verified when the source covers it, in about its order, and every number in it stands there.
@@ -12,14 +12,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
-from typing import Any
+from typing import Any, TypeVar
 
 from ingest.search import Found
 
 #: Share of a sentence's weight that its source must hold, and of its tokens in the same order.
-COVERED, ORDERED = 0.7, 0.55
+COVERED, ORDERED = 0.7, 0.5
 #: A sentence without this much weight (about two content words) proves nothing by being found.
 SUBSTANCE = 1.5
+LENGTH_LOSS = 0.01  #: for each token of the source: of two that carry it, the shorter
+NEIGHBOURS = 3  #: sentences that may carry one sentence together
+T = TypeVar("T")
+Tokens = tuple[str, ...]
 FUNCTION_WEIGHT = 0.15
 FUNCTION_WORDS = frozenset(
     "a an and are as at be been by for from had has have in is it its of on or that the their "
@@ -63,13 +67,21 @@ class Sentence:
 class Proof:
     """An answer's sentences with their citations."""
 
+    text: str
     sentences: tuple[Sentence, ...]
     citations: tuple[Citation, ...]
 
     @property
-    def verified(self) -> bool:
-        """Whether anything of the answer is carried by the evidence."""
-        return any(sentence.verified for sentence in self.sentences)
+    def carried(self) -> float:
+        """Share of the answer's sentences that the evidence carries."""
+        verified = sum(sentence.verified for sentence in self.sentences)
+        return verified / len(self.sentences) if self.sentences else 0.0
+
+    def only_carried(self) -> "Proof":
+        """The same without the sentences that nothing carries."""
+        carried = tuple(sentence for sentence in self.sentences if sentence.verified)
+        text = " ".join(sentence.text for sentence in carried)
+        return Proof(text, carried, self.citations)
 
     def public(self) -> dict[str, Any]:
         """As the REST interface shows it."""
@@ -80,13 +92,17 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """A sentence, or two neighbours, of a passage: offsets into the passage's text."""
+class Place:
+    """One to three neighbouring sentences of a passage: offsets into the passage's text."""
 
     passage: Found
     start: int
     end: int
-    tokens: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The words at the place."""
+        return self.passage.text[self.start : self.end]
 
 
 def without_markers(text: str) -> str:
@@ -96,21 +112,23 @@ def without_markers(text: str) -> str:
 
 def prove(answer: str, evidence: Sequence[Found]) -> Proof:
     """Align every sentence of the answer with the evidence."""
-    places = [place for passage in evidence for place in _places(passage)]
+    places = [
+        (place, tokens_of(place.text)) for passage in evidence for place in places_of(passage)
+    ]
     sentences: list[Sentence] = []
     citations: list[Citation] = []
     for start, end in sentence_spans(answer):
         text = answer[start:end]
-        place = _best(tokens_of(text), places)
+        place = carrier(text, places)
         if place is None:
             sentences.append(Sentence(text, False, ()))
             continue
         citation = _cite(place, citations)
         sentences.append(Sentence(text, True, (citation.id,)))
-    return Proof(tuple(sentences), tuple(citations))
+    return Proof(answer, tuple(sentences), tuple(citations))
 
 
-def tokens_of(text: str) -> tuple[str, ...]:
+def tokens_of(text: str) -> Tokens:
     """Normalised words, numbers and CJK characters, in order."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return tuple(match.group().rstrip(".,") for match in WORD.finditer(folded))
@@ -127,32 +145,47 @@ def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
         begin = end
 
 
-def _places(passage: Found) -> Iterator[_Place]:
-    spans = list(sentence_spans(passage.text))
-    for number, (start, end) in enumerate(spans):
-        yield _Place(passage, start, end, tokens_of(passage.text[start:end]))
-        if number + 1 < len(spans):
-            last = spans[number + 1][1]
-            yield _Place(passage, start, last, tokens_of(passage.text[start:last]))
+def places_of(passage: Found) -> Iterator[Place]:
+    """Every sentence of a passage, and every two and three neighbours, without its title."""
+    for start, end in neighbours(passage.text, _title_length(passage)):
+        yield Place(passage, start, end)
 
 
-def _best(wanted: tuple[str, ...], places: Sequence[_Place]) -> _Place | None:
-    """The place that carries the tokens best; the shorter of equals."""
+def neighbours(text: str, begin: int = 0) -> Iterator[tuple[int, int]]:
+    """(start, end) of every sentence from `begin` on, and of every two and three in a row."""
+    spans = list(sentence_spans(text[begin:]))
+    for number, (start, _) in enumerate(spans):
+        for _, end in spans[number : number + NEIGHBOURS]:
+            yield begin + start, begin + end
+
+
+def carrier(sentence: str, places: Sequence[tuple[T, Tokens]]) -> T | None:
+    """The place whose tokens carry the sentence best, the shorter of equals; None if none does."""
+    wanted = tokens_of(sentence)
     if sum(map(_weight, wanted)) < SUBSTANCE:
         return None
     numbers = {token for token in wanted if token[0].isdigit()}
     best, best_score = None, 0.0
-    for place in places:
-        if not numbers <= set(place.tokens):
+    for place, held in places:
+        if not numbers <= set(held):
             continue
-        covered = _coverage(wanted, place.tokens)
+        covered = _coverage(wanted, held)
         if covered < COVERED:
             continue
-        ordered = _in_order(wanted, place.tokens)
-        score = covered + ordered - 0.001 * len(place.tokens)
+        ordered = _in_order(wanted, held)
+        score = covered + ordered - LENGTH_LOSS * len(held)
         if ordered >= ORDERED and score > best_score:
             best, best_score = place, score
     return best
+
+
+def _title_length(passage: Found) -> int:
+    """Length of the heading that the passage's text begins with: a title is no sentence."""
+    title = passage.heading.rsplit(" › ", 1)[-1]
+    if not title or not passage.text.startswith(title):
+        return 0
+    rest = passage.text[len(title) :]
+    return len(title) + len(rest) - len(rest.lstrip()) if rest.strip() else 0
 
 
 def _weight(token: str) -> float:
@@ -174,7 +207,13 @@ def _in_order(wanted: tuple[str, ...], held: tuple[str, ...]) -> float:
     return sum(block.size for block in blocks) / len(wanted)
 
 
-def _cite(place: _Place, citations: list[Citation]) -> Citation:
+def quoted(place: Place) -> Proof:
+    """An answer that is nothing but the words at `place`."""
+    citation = _cite(place, [])
+    return Proof(place.text, (Sentence(place.text, True, (citation.id,)),), (citation,))
+
+
+def _cite(place: Place, citations: list[Citation]) -> Citation:
     """The citation of a place, the one already there if it is."""
     passage = place.passage
     start, end = passage.char_start + place.start, passage.char_start + place.end
@@ -194,7 +233,7 @@ def _cite(place: _Place, citations: list[Citation]) -> Citation:
         page=passage.page,
         char_start=start,
         char_end=end,
-        quote=passage.text[place.start : place.end],
+        quote=place.text,
         verified=True,
     )
     citations.append(made)

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ingest.database import new_id, now, reading, writing
+from workers import events
 from workers.errors import ConversationNotFound
 from workers.tables import ConversationRow, JobRow, TurnRow
 
@@ -69,6 +70,7 @@ def delete(conversation_id: str) -> None:
         job_ids = list(session.scalars(turns))
         session.execute(sql_delete(JobRow).where(JobRow.id.in_(job_ids)))
         session.execute(sql_delete(ConversationRow).where(ConversationRow.id == conversation_id))
+    events.forget(job_ids)
 
 
 def open_turn(

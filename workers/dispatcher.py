@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from ingest.database import now, writing
 from workers.app import RUN_STEP, app
-from workers.jobs import WORKER_SILENT_SECONDS, JobStatus, Lane, StepStatus
+from workers.jobs import WANTED, WORKER_SILENT_SECONDS, Lane, StepStatus
 from workers.tables import JobRow, StepRow, WorkerRow
 
 CANDIDATES = 200
@@ -39,10 +39,21 @@ def dispatch() -> int:
     """Publish the next steps of both lanes; returns how many. Never raises for a dead broker."""
     with writing() as session:
         chosen = [(lane, step) for lane in Lane for step in _publishable(session, lane)]
-    for lane, step_id in chosen:
+    for sent, (lane, step_id) in enumerate(chosen):
         if not _ring(lane, step_id):
-            break  # the tick takes publications without a start back and tries again
+            _take_back([step_id for _, step_id in chosen[sent:]])
+            return sent
     return len(chosen)
+
+
+def _take_back(step_ids: list[str]) -> None:
+    """What could not be published is ready again; the tick tries once more."""
+    with writing() as session:
+        session.execute(
+            update(StepRow)
+            .where(StepRow.id.in_(step_ids), StepRow.status == StepStatus.PUBLISHED)
+            .values(status=StepStatus.READY, published_at=None)
+        )
 
 
 def _ring(lane: Lane, step_id: str) -> bool:
@@ -69,13 +80,15 @@ def _publishable(session: Session, lane: Lane) -> list[str]:
     free = window - in_flight.total()
     if free <= 0:
         return []
-    chosen = fair_order(_candidates(session, lane, moment), in_flight)[:free]
-    session.execute(
+    chosen = fair_order(_candidates(session, lane, moment, free), in_flight)[:free]
+    marked = session.scalars(
         update(StepRow)
         .where(StepRow.id.in_(chosen), StepRow.status == StepStatus.READY)
         .values(status=StepStatus.PUBLISHED, published_at=moment)
+        .returning(StepRow.id)
     )
-    return chosen
+    ours = set(marked)  # in Postgres somebody may have been faster
+    return [step_id for step_id in chosen if step_id in ours]
 
 
 def fair_order(candidates: list[Candidate], in_flight: Counter[str]) -> list[str]:
@@ -91,17 +104,32 @@ def fair_order(candidates: list[Candidate], in_flight: Counter[str]) -> list[str
     return ordered
 
 
-def _candidates(session: Session, lane: Lane, moment: float) -> list[Candidate]:
-    rows = session.execute(
-        select(StepRow.id, StepRow.job_id, JobRow.priority, JobRow.created_at)
+def _candidates(session: Session, lane: Lane, moment: float, free: int) -> list[Candidate]:
+    """At most `free` steps of each job: a job with thousands must not hide the others."""
+    in_job = func.row_number().over(
+        partition_by=StepRow.job_id, order_by=(StepRow.kind, StepRow.ordinal)
+    )
+    ready = (
+        select(
+            StepRow.id,
+            StepRow.job_id,
+            JobRow.priority,
+            JobRow.created_at,
+            in_job.label("place"),
+        )
         .join(JobRow, JobRow.id == StepRow.job_id)
         .where(
             StepRow.status == StepStatus.READY,
             StepRow.lane == lane,
             StepRow.not_before <= moment,
-            JobRow.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+            JobRow.status.in_(WANTED),
         )
-        .order_by(JobRow.priority.desc(), JobRow.created_at, StepRow.kind, StepRow.ordinal)
+        .subquery()
+    )
+    rows = session.execute(
+        select(ready.c.id, ready.c.job_id, ready.c.priority, ready.c.created_at)
+        .where(ready.c.place <= free)
+        .order_by(ready.c.priority.desc(), ready.c.place, ready.c.created_at)
         .limit(CANDIDATES)
     )
     return [Candidate(*row) for row in rows]

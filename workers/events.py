@@ -6,7 +6,7 @@ the outcome that stands in the database.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -21,6 +21,8 @@ from workers.jobs import Job, JobStatus
 from workers.settings import settings
 
 BLOCK_MS = 1_000
+#: A Redis that accepts questions and answers none must not stop a client from hearing the outcome.
+SILENCE_SECONDS = 5.0
 STREAM_LENGTH = 20_000
 STREAM_SECONDS = 24 * 3600
 LAST = frozenset({"done", "error"})
@@ -63,13 +65,21 @@ def tell_outcome(job: Job) -> None:
     emit(job.id, last.name, last.data)
 
 
-def forget(job_ids: list[str]) -> None:
-    """Remove the streams of jobs that no longer exist."""
+def forget(job_ids: Sequence[str]) -> None:
+    """Remove the streams of jobs that no longer exist; without Redis they end with the day."""
     try:
         if job_ids:
             _client().delete(*map(_stream, job_ids))
     except RedisError as error:
         log.warning("events_not_forgotten", jobs=len(job_ids), error=str(error))
+
+
+def answers() -> bool:
+    """Whether Redis answers."""
+    try:
+        return bool(_client().ping())
+    except (RedisError, OSError):
+        return False
 
 
 async def follow(job_id: str, after: str | None = None) -> AsyncIterator[Event]:
@@ -79,7 +89,11 @@ async def follow(job_id: str, after: str | None = None) -> AsyncIterator[Event]:
     """
     await asyncio.to_thread(jobs.get, job_id)
     client = redis.asyncio.Redis.from_url(
-        settings().redis_url, socket_connect_timeout=2, decode_responses=True, protocol=2
+        settings().redis_url,
+        socket_timeout=SILENCE_SECONDS,
+        socket_connect_timeout=2,
+        decode_responses=True,
+        protocol=2,
     )
     try:
         async for event in _follow(client, job_id, after or "0"):
@@ -89,9 +103,10 @@ async def follow(job_id: str, after: str | None = None) -> AsyncIterator[Event]:
 
 
 async def _follow(client: Any, job_id: str, last_id: str) -> AsyncIterator[Event]:
-    finished = True  # nothing is known yet: do not block on the first look
+    settled = False  # whether the job had ended before the stream was last looked at
+    block: int | None = None  # nothing is known yet: do not wait on the first look
     while True:
-        batch = await _next_events(client, job_id, last_id, None if finished else BLOCK_MS)
+        batch = await _next_events(client, job_id, last_id, block)
         for event in batch:
             last_id = event.id or last_id
             yield event
@@ -100,11 +115,15 @@ async def _follow(client: Any, job_id: str, last_id: str) -> AsyncIterator[Event
         if batch:
             continue
         job = await asyncio.to_thread(jobs.get, job_id)
-        if finished and job.finished:
+        if settled:
             if not await _told(client, job_id):
                 yield _outcome(job)
+            elif late := await _next_events(client, job_id, last_id, None):
+                for event in late:
+                    yield event
             return
-        finished = job.finished
+        settled = job.finished
+        block = None if settled else BLOCK_MS
 
 
 async def _next_events(client: Any, job_id: str, last_id: str, block: int | None) -> list[Event]:
@@ -115,7 +134,7 @@ async def _next_events(client: Any, job_id: str, last_id: str, block: int | None
             await asyncio.sleep(block / 1000)
         return []
     entries = answer[0][1] if answer else []
-    return [Event(id, fields["name"], json.loads(fields["data"])) for id, fields in entries]
+    return [Event(own, fields["name"], json.loads(fields["data"])) for own, fields in entries]
 
 
 async def _told(client: Any, job_id: str) -> bool:

@@ -7,7 +7,7 @@ Step   ready → published → running → done | failed | cancelled | poisoned
 Terminal states are final. A step that is done is never claimed again.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -63,6 +63,8 @@ class StepStatus(StrEnum):
 
 
 TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED})
+#: A job whose steps may run.
+WANTED = (JobStatus.QUEUED, JobStatus.RUNNING)
 UNSTARTED = (StepStatus.READY, StepStatus.PUBLISHED)
 
 
@@ -145,45 +147,16 @@ class JobFilter:
 
 def job_of(row: JobRow, waiting: Waiting | None = None) -> Job:
     """The value of a row."""
-    return Job(
-        id=row.id,
-        kind=JobKind(row.kind),
-        status=JobStatus(row.status),
-        lane=Lane(row.lane),
-        priority=row.priority,
-        collection_id=row.collection_id,
-        document_id=row.document_id,
-        params=row.params,
-        progress=row.progress,
-        result=row.result,
-        error=row.error,
-        created_at=row.created_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        cancel_requested_at=row.cancel_requested_at,
-        waiting=waiting,
-    )
+    held = {field.name: getattr(row, field.name) for field in fields(Job)[:-1]}
+    held.update(kind=JobKind(row.kind), status=JobStatus(row.status), lane=Lane(row.lane))
+    return Job(**held, waiting=waiting)
 
 
 def step_of(row: StepRow) -> Step:
     """The value of a row."""
-    return Step(
-        id=row.id,
-        job_id=row.job_id,
-        kind=row.kind,
-        ordinal=row.ordinal,
-        lane=Lane(row.lane),
-        status=StepStatus(row.status),
-        input=row.input,
-        output=row.output,
-        error=row.error,
-        fence=row.fence,
-        claims=row.claims,
-        lost=row.lost,
-        retries=row.retries,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-    )
+    held = {field.name: getattr(row, field.name) for field in fields(Step)}
+    held.update(lane=Lane(row.lane), status=StepStatus(row.status))
+    return Step(**held)
 
 
 def get(job_id: str) -> Job:
@@ -215,23 +188,30 @@ def steps_of(job_id: str) -> list[Step]:
     with reading() as session:
         if session.get(JobRow, job_id) is None:
             raise JobNotFound(id=job_id)
-        query = select(StepRow).where(StepRow.job_id == job_id)
-        return [step_of(row) for row in session.scalars(query.order_by(StepRow.created_at))]
+        return planned_steps(session, job_id)
+
+
+def planned_steps(session: Session, job_id: str) -> list[Step]:
+    """The job's steps, in the caller's session."""
+    query = select(StepRow).where(StepRow.job_id == job_id)
+    order = (StepRow.created_at, StepRow.kind, StepRow.ordinal)
+    return [step_of(row) for row in session.scalars(query.order_by(*order))]
 
 
 def cancel(job_id: str) -> Job:
     """Ask for the job to stop. What never began is cancelled at once; asking twice is harmless.
 
     Running steps see the wish within half a second (`runtime` polls for it) and stop between
-    two decode steps; the last of them makes the job `cancelled`.
+    two decode steps; the last of them makes the job `cancelled`. A deletion goes on: what it
+    removes is hidden already and must not stay for ever.
     """
     with writing() as session:
-        row = session.get(JobRow, job_id)
+        row = session.get(JobRow, job_id, with_for_update=True)
         if row is None:
             raise JobNotFound(id=job_id)
-        if JobStatus(row.status) not in TERMINAL:
+        if JobStatus(row.status) not in TERMINAL and row.kind != JobKind.DELETE:
             request_cancel(session, row)
-        return job_of(row)
+        return job_of(row, _waiting(session, row))
 
 
 def request_cancel(session: Session, row: JobRow) -> None:
@@ -268,6 +248,20 @@ def prioritise(job_id: str, priority: int | None) -> Job:
             priority = max(row.priority, (session.scalar(highest) or 0) + 1)
         row.priority = priority
         return job_of(row, _waiting(session, row))
+
+
+def counts() -> dict[str, int]:
+    """How many jobs stand in each status."""
+    with reading() as session:
+        found = session.execute(select(JobRow.status, func.count()).group_by(JobRow.status))
+        return {status: count for status, count in found}
+
+
+def silence() -> float | None:
+    """Seconds since a worker was last heard; None when there is no worker."""
+    with reading() as session:
+        seen = session.scalar(select(func.max(WorkerRow.seen_at)))
+        return None if seen is None else max(0.0, now(session) - seen)
 
 
 def _waiting(session: Session, row: JobRow) -> Waiting | None:

@@ -9,18 +9,18 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
-from langchain_openai import ChatOpenAI
+from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import SecretStr
 
 from ingest.settings import settings as ingest_settings
 from workers.chat_model import LecternChat
-from workers.engine import weights
+from workers.engine import library, weights
 from workers.engine.engine import Engine
-from workers.engine.library import quiet
 from workers.jobs import Lane
 from workers.settings import Settings, models_folder
 
 SERVER_TIMEOUT_SECONDS = 600
+SMALL_PARAMETERS = 1_000_000_000
 CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
 
 
@@ -42,6 +42,7 @@ class Language:
     context_tokens: int
     count_tokens: Callable[[str], int]
     engine: Engine | None  #: None for a server
+    small: bool  #: invents too freely to be believed without proof
 
     def within(self, limits: Limits) -> Runnable[Any, BaseMessage]:
         """The chat model bound to `limits`; a server only understands the number of tokens."""
@@ -53,10 +54,14 @@ class Language:
 
 
 def load(settings: Settings) -> Language:
-    """Load what the settings name. Raises ModelMissing or ModelUnusable; may take seconds."""
+    """Load what the settings name; may take seconds.
+
+    Raises ModelMissing, ModelUnusable or LibraryUnusable.
+    """
     if settings.llm_url:
         return _server(settings)
-    quiet()
+    library.check()
+    library.quiet()
     path = weights.chosen(settings.model, models_folder(ingest_settings().data))
     engine = Engine(path, settings)
     return Language(
@@ -65,11 +70,13 @@ def load(settings: Settings) -> Language:
         context_tokens=engine.context_tokens,
         count_tokens=engine.count_tokens,
         engine=engine,
+        small=engine.model.parameters < SMALL_PARAMETERS,
     )
 
 
 def _server(settings: Settings) -> Language:
-    chat = ChatOpenAI(
+    # Not ChatOpenAI: it asks for `max_completion_tokens`, which most servers but OpenAI's ignore.
+    chat = BaseChatOpenAI(
         base_url=settings.llm_url,
         model=settings.llm_model,
         api_key=SecretStr(settings.llm_api_key or "none"),
@@ -83,6 +90,7 @@ def _server(settings: Settings) -> Language:
         context_tokens=settings.llm_context,
         count_tokens=estimated_tokens,
         engine=None,
+        small=False,
     )
 
 

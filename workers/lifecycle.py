@@ -1,7 +1,8 @@
 """What happens to a job when one of its steps ends: more steps, its result, or its end.
 
 Each function runs inside the transaction that ended the step, so a crash leaves either both or
-neither; what the world is told follows after the commit.
+neither. It returns the job if there is something to `tell` the world after the commit, and None
+if another step has ended the job before: an end is told once.
 """
 
 from sqlalchemy import select, update
@@ -9,24 +10,28 @@ from sqlalchemy.orm import Session
 
 from ingest.database import now
 from ingest.errors import LecternError
-from workers import events
+from workers import events, steps
 from workers.errors import Cancelled
-from workers.jobs import TERMINAL, UNSTARTED, Job, JobStatus, StepStatus, job_of, step_of
+from workers.jobs import (
+    UNSTARTED,
+    WANTED,
+    Job,
+    JobStatus,
+    Step,
+    StepStatus,
+    job_of,
+    planned_steps,
+)
 from workers.kinds import KINDS
 from workers.submit import new_step
 from workers.tables import JobRow, StepRow
 
 
-def advance(session: Session, row: JobRow) -> Job:
+def advance(session: Session, row: JobRow) -> Job | None:
     """Plan what follows a finished step."""
-    if JobStatus(row.status) in TERMINAL:
-        return job_of(row)
-    if row.status == JobStatus.CANCELLING:
+    if row.status not in WANTED:
         return end_when_idle(session, row)
-    query = select(StepRow).where(StepRow.job_id == row.id)
-    steps = [step_of(each) for each in session.scalars(query.order_by(StepRow.created_at))]
-    kind = KINDS[job_of(row).kind]
-    plan = kind.plan(job_of(row), steps)
+    plan = KINDS[job_of(row).kind].plan(job_of(row), planned_steps(session, row.id))
     row.progress = plan.progress.public()
     moment = now(session)
     for step in plan.steps:
@@ -37,41 +42,68 @@ def advance(session: Session, row: JobRow) -> Job:
     return job_of(row)
 
 
-def fail(session: Session, row: JobRow, error: LecternError) -> Job:
+def put_back(session: Session, step: Step, error: LecternError | None) -> Job | None:
+    """Let go of a held step that has not been done.
+
+    It waits for another try while its job is wanted and it has tries left; `error` says what one
+    of them costs.
+    """
+    if steps.held_job(session, step).status not in WANTED:
+        row = steps.give_up(session, step, StepStatus.CANCELLED, error or Cancelled())
+        return end_when_idle(session, row)
+    if steps.give_back(session, step, error) or error is None:
+        return None
+    return give_up(session, step, error)
+
+
+def give_up(session: Session, step: Step, error: LecternError) -> Job | None:
+    """Let go of a held step that can't be done, and of its job."""
+    return fail(session, steps.give_up(session, step, StepStatus.FAILED, error), error)
+
+
+def fail(session: Session, row: JobRow, error: LecternError) -> Job | None:
     """End the job: one of its steps can't be done. What runs of it elsewhere will notice."""
-    if JobStatus(row.status) not in TERMINAL:
-        session.execute(
-            update(StepRow)
-            .where(StepRow.job_id == row.id, StepRow.status.in_(UNSTARTED))
-            .values(status=StepStatus.CANCELLED, finished_at=now(session))
-        )
-        _end(session, row, JobStatus.FAILED, error)
+    if row.status not in WANTED:
+        return end_when_idle(session, row)
+    session.execute(
+        update(StepRow)
+        .where(StepRow.job_id == row.id, StepRow.status.in_(UNSTARTED))
+        .values(status=StepStatus.CANCELLED, finished_at=now(session))
+    )
+    _end(session, row, JobStatus.FAILED, error)
     return job_of(row)
 
 
-def end_when_idle(session: Session, row: JobRow) -> Job:
+def end_when_idle(session: Session, row: JobRow) -> Job | None:
     """Finish cancelling once no step of the job runs any more."""
     running = select(StepRow.id).where(
         StepRow.job_id == row.id, StepRow.status == StepStatus.RUNNING
     )
-    if row.status == JobStatus.CANCELLING and session.scalars(running).first() is None:
-        _end(session, row, JobStatus.CANCELLED, Cancelled())
+    if row.status != JobStatus.CANCELLING or session.scalars(running).first() is not None:
+        return None
+    _end(session, row, JobStatus.CANCELLED, Cancelled())
     return job_of(row)
 
 
-def after_loss(session: Session, row: JobRow) -> Job:
-    """Settle a job some of whose steps were lost with their worker."""
+def reclaim(session: Session) -> list[Job]:
+    """Take back lost steps and settle the jobs that end by it."""
+    rows = [session.get_one(JobRow, job_id) for job_id in steps.reclaim(session)]
+    settled = [_after_loss(session, row) for row in rows]
+    return [job for job in settled if job is not None]
+
+
+def _after_loss(session: Session, row: JobRow) -> Job | None:
     poisoned = select(StepRow).where(
         StepRow.job_id == row.id, StepRow.status == StepStatus.POISONED
     )
     step = session.scalars(poisoned).first()
-    if step is None:
-        return end_when_idle(session, row)
-    return fail(session, row, _Recorded(step.error or {}))
+    return fail(session, row, _Recorded(step.error or {})) if step else end_when_idle(session, row)
 
 
-def tell(job: Job) -> None:
-    """After the commit: progress, or how it ended and what remains to be tidied."""
+def tell(job: Job | None) -> None:
+    """After the commit: progress, or how the job ended and what remains to be tidied."""
+    if job is None:
+        return
     if not job.finished:
         events.emit(job.id, "progress", job.progress)
         return

@@ -4,24 +4,24 @@ Threads, not child processes: all steps share one engine, which batches them. A 
 would load the model once per child and batch nothing.
 """
 
-import threading
 from functools import cache
 
 import structlog
 from celery.signals import worker_shutdown, worker_shutting_down
 
+from ingest import blobs
 from ingest.database import require_schema
 from ingest.embed import Embedder
 from ingest.settings import settings as ingest_settings
 from ingest.vectors import VectorIndex
-from workers import language
+from workers import language, logs
 from workers.app import app
-from workers.engine.engine import usable_cores
 from workers.dispatcher import INTERACTIVE_OVERBOOKING
+from workers.engine.engine import usable_cores
 from workers.jobs import Lane
-from workers.work import Tools
 from workers.runtime import Runtime
 from workers.settings import settings
+from workers.work import Tools
 
 log = structlog.get_logger()
 
@@ -37,7 +37,9 @@ def runtime() -> Runtime:
 
 def serve() -> None:
     """Run until told to stop. Blocks."""
+    logs.configure()
     require_schema()
+    blobs.sweep()
     ours = runtime()
     worker_shutting_down.connect(lambda **_: ours.stop(), weak=False)
     worker_shutdown.connect(lambda **_: ours.leave(), weak=False)

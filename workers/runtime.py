@@ -20,17 +20,17 @@ from sqlalchemy.orm import Session
 
 from ingest.database import new_id, now, reading, writing
 from ingest.errors import LecternError, Unavailable
-from workers import dispatcher, lifecycle, steps
+from workers import dispatcher, events, lifecycle, steps
 from workers.errors import Cancelled, LeaseLost
-from workers.jobs import Job, JobStatus, StepStatus
+from workers.jobs import WANTED, WORKER_SILENT_SECONDS, StepStatus
 from workers.kinds import KINDS
-from workers.work import Tools, Work
 from workers.settings import Settings
 from workers.steps import Claim
-from workers.tables import JobRow, WorkerRow
+from workers.tables import JobRow, StepRow, WorkerRow
+from workers.work import Tools, Work
 
 PULSE_SECONDS = 0.5
-UNWANTED = (JobStatus.CANCELLING, JobStatus.CANCELLED, JobStatus.FAILED)
+LAST_PULSE_SECONDS = 20.0
 
 log = structlog.get_logger()
 
@@ -48,8 +48,9 @@ class Runtime:
 
     def __init__(self, tools: Tools, settings: Settings) -> None:
         self._tools, self._settings = tools, settings
-        self._held: dict[str, _Held] = {}
-        self._stopping = threading.Event()
+        #: By step and fence: one that was lost here may come again while its old thread still ends.
+        self._held: dict[tuple[str, int], _Held] = {}
+        self._stopping, self._left = threading.Event(), threading.Event()
         process = psutil.Process()
         self._host, self._pid = socket.gethostname(), os.getpid()
         self._process_started = process.create_time()
@@ -70,6 +71,9 @@ class Runtime:
     def leave(self) -> None:
         """Unregister, after the last step was given back."""
         self._stopping.set()
+        self._left.set()
+        if self._pulse.is_alive():
+            self._pulse.join(LAST_PULSE_SECONDS)  # or it might register us again
         with writing() as session:
             row = session.get(WorkerRow, self.owner)
             if row is not None:
@@ -82,79 +86,64 @@ class Runtime:
         claim = steps.claim(step_id, self.owner, self._settings.lease_seconds)
         if claim is None:
             return
-        held = self._held[step_id] = _Held(claim)
+        key = step_id, claim.step.fence
+        held = self._held[key] = _Held(claim)
         try:
             self._perform(held)
         except LeaseLost:
             log.warning("lease_lost", step=step_id, job=claim.job.id)
+            _forget_erased(claim.job.id)
         finally:
-            del self._held[step_id]
-        dispatcher.dispatch()
+            del self._held[key]
+        if not self._stopping.is_set():  # nobody would be here to take what is published
+            dispatcher.dispatch()
 
     def _perform(self, held: _Held) -> None:
         claim = held.claim
         work = Work(claim.job, claim.step, self._tools, self._wanted_no_more(held))
-        runner = KINDS[claim.job.kind].runners[claim.step.kind]
         try:
-            output = runner(work)
+            output = KINDS[claim.job.kind].runners[claim.step.kind](work)
             with steps.fenced(claim.step) as session:
                 row = steps.finish(session, claim.step, output.data, output.key)
                 job = lifecycle.advance(session, row)
             lifecycle.tell(job)
         except LeaseLost:
             raise
-        except Cancelled:
-            self._let_go(held)
-        except (Unavailable, DBAPIError) as error:
-            self._try_again(claim, error)
+        except Cancelled as error:
+            # Nobody asked for it: then it costs a try, or it would begin anew for ever.
+            _put_back(claim, None if work.cancelled() else error)
+        except Unavailable as error:
+            log.warning("step_put_off", step=claim.step.id, job=claim.job.id, error=str(error))
+            _put_back(claim, error)
+        except DBAPIError as error:
+            log.warning("step_put_off", step=claim.step.id, job=claim.job.id, error=str(error.orig))
+            _put_back(claim, _DatabaseFault())
         except LecternError as error:
-            self._fail(claim, error)
-        except Exception as error:  # noqa: BLE001 - the border: a bug must end the job, not hang it
+            _fail(claim, error)
+        except Exception as error:  # the border: a bug must end the job, not hang it
             log.exception("step_failed", step=claim.step.id, job=claim.job.id)
-            self._fail(claim, _Unexpected(kind=type(error).__name__))
+            _fail(claim, _Unexpected(kind=type(error).__name__))
 
     def _wanted_no_more(self, held: _Held) -> Callable[[], bool]:
         return lambda: held.unwanted.is_set() or self._stopping.is_set()
-
-    def _let_go(self, held: _Held) -> None:
-        """The step stopped early: because of the job, or because this process ends."""
-        step = held.claim.step
-        if not held.unwanted.is_set():
-            steps.give_back(step, None)
-            return
-        with steps.fenced(step) as session:
-            row = steps.give_up(session, step, StepStatus.CANCELLED, Cancelled())
-            job = lifecycle.end_when_idle(session, row)
-        lifecycle.tell(job)
-
-    def _try_again(self, claim: Claim, error: Unavailable | DBAPIError) -> None:
-        known = error if isinstance(error, LecternError) else _DatabaseFault(reason=error.orig)
-        log.warning("step_put_off", step=claim.step.id, job=claim.job.id, error=str(known))
-        if not steps.give_back(claim.step, known):
-            self._fail(claim, known)
-
-    def _fail(self, claim: Claim, error: LecternError) -> None:
-        with steps.fenced(claim.step) as session:
-            row = steps.give_up(session, claim.step, StepStatus.FAILED, error)
-            job = lifecycle.fail(session, row, error)
-        lifecycle.tell(job)
 
     def _live(self) -> None:
         try:
             self._beat()
         finally:
-            if not self._stopping.is_set():  # leases would run out unseen: better to start anew
+            if not self._left.is_set():  # leases would run out unseen: better to start anew
                 self.stop()
                 os.kill(self._pid, signal.SIGTERM)
 
     def _beat(self) -> None:
+        lease = self._settings.lease_seconds
         renewed = looked = time.monotonic()
-        while not self._stopping.wait(PULSE_SECONDS):
+        while not self._left.wait(PULSE_SECONDS):
             moment = time.monotonic()
             try:
-                self._see_cancellations()
-                if moment - renewed > self._settings.lease_seconds / 3:
-                    steps.renew(self._held, self.owner, self._settings.lease_seconds)
+                self._see_unwanted()
+                if moment - renewed > min(lease, WORKER_SILENT_SECONDS) / 3:
+                    steps.renew({step_id for step_id, _ in list(self._held)}, self.owner, lease)
                     self._say_alive()
                     renewed = moment
                 if moment - looked > self._settings.tick_seconds:
@@ -163,19 +152,29 @@ class Runtime:
             except DBAPIError as error:
                 log.warning("pulse_missed", error=str(error.orig))
 
-    def _see_cancellations(self) -> None:
+    def _see_unwanted(self) -> None:
+        """Stop what was cancelled, erased, or taken over by another worker."""
         held = dict(self._held)
         if not held:
             return
-        job_ids = {each.claim.job.id for each in held.values()}
+        query = (
+            select(StepRow.id, StepRow.fence)
+            .join(JobRow, JobRow.id == StepRow.job_id)
+            .where(
+                StepRow.id.in_({step_id for step_id, _ in held}),
+                StepRow.status == StepStatus.RUNNING,
+                JobRow.status.in_(WANTED),
+            )
+        )
         with reading() as session:
-            query = select(JobRow.id, JobRow.status).where(JobRow.id.in_(job_ids))
-            status = dict(session.execute(query).tuples().all())
-        for each in held.values():
-            if status.get(each.claim.job.id, JobStatus.CANCELLED) in UNWANTED:
+            wanted = {(step_id, fence) for step_id, fence in session.execute(query)}
+        for key, each in held.items():
+            if key not in wanted:
                 each.unwanted.set()
 
     def _say_alive(self) -> None:
+        if self._stopping.is_set():
+            return  # the others should not count on us any more
         engine = self._tools.language.engine
         if engine is not None and not engine.alive:
             self.stop()  # without a heartbeat nothing more is published for this process
@@ -197,24 +196,42 @@ class Runtime:
         )
 
     def _look_around(self) -> None:
-        for job_id in steps.reclaim():
-            with writing() as session:
-                job = _after_loss(session, job_id)
-            if job is not None:
-                lifecycle.tell(job)
+        if self._stopping.is_set():
+            return
+        with writing() as session:
+            ended = lifecycle.reclaim(session)
+        for job in ended:
+            lifecycle.tell(job)
         dispatcher.dispatch()
 
 
-def _after_loss(session: Session, job_id: str) -> Job | None:
-    row = session.get(JobRow, job_id)
-    return lifecycle.after_loss(session, row) if row is not None else None
+def _put_back(claim: Claim, error: LecternError | None) -> None:
+    with steps.fenced(claim.step) as session:
+        job = lifecycle.put_back(session, claim.step, error)
+    lifecycle.tell(job)
 
 
-def _processes_alive() -> set[tuple[int, float]]:
-    alive = set[tuple[int, float]]()
-    for process in psutil.process_iter(["pid", "create_time"]):
-        alive.add((process.info["pid"], process.info["create_time"]))
-    return alive
+def _fail(claim: Claim, error: LecternError) -> None:
+    with steps.fenced(claim.step) as session:
+        job = lifecycle.give_up(session, claim.step, error)
+    lifecycle.tell(job)
+
+
+def _forget_erased(job_id: str) -> None:
+    """A job that was erased while it ran here may have gone on talking."""
+    with reading() as session:
+        erased = session.get(JobRow, job_id) is None
+    if erased:
+        events.forget([job_id])
+
+
+def _processes_alive() -> dict[int, float]:
+    found = psutil.process_iter(["pid", "create_time", "status"])
+    return {
+        process.pid: process.info["create_time"]
+        for process in found
+        if process.info["status"] != psutil.STATUS_ZOMBIE  # dead, though nobody has asked how
+    }
 
 
 class _Unexpected(LecternError):
@@ -222,6 +239,6 @@ class _Unexpected(LecternError):
 
 
 class _DatabaseFault(Unavailable):
-    """The database refused: {reason}"""
+    """The database refused; the worker's log has the details."""
 
     code = "database_unavailable"

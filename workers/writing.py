@@ -11,8 +11,8 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable
 
 from workers.errors import Cancelled, LanguageModelUnavailable
-from workers.work import Work
 from workers.sanitiser import Sanitiser
+from workers.work import Work
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from ingest.parsers.flow import PAGE_BREAK, PAGE_SIZE, Block, paged
 from ingest.spans import Page
 
 _RENDERED_PAGE = 4 * PAGE_SIZE  # where Word has marked its pages, ours only stop the absurd
+_NO_MEMORY = 2  # libxml2's XML_ERR_NO_MEMORY
 
 _TEXT = (qn("w:t"), qn("m:t"))
 _SPACES = {qn("w:tab"): "\t", qn("w:cr"): "\n", qn("w:noBreakHyphen"): "-", qn("w:ptab"): "\t"}
@@ -43,16 +44,12 @@ def pages(path: Path, max_pages: int) -> Iterator[Page]:
         rendered = next(body.iter(qn("w:lastRenderedPageBreak")), None) is not None
         blocks = _blocks(body, _Styles(document))
         yield from paged(blocks, max_pages, _RENDERED_PAGE if rendered else PAGE_SIZE)
-    except (
-        OpcError,
-        SyntaxError,
-        zipfile.BadZipFile,
-        LookupError,
-        ValueError,
-        AttributeError,
-    ) as error:
-        # python-docx meets a broken package with whatever its own code stumbles over; what lxml
-        # raises for broken XML is a SyntaxError.
+    except SyntaxError as error:  # what lxml raises for broken XML, and for want of memory
+        if getattr(error, "code", None) == _NO_MEMORY:
+            raise MemoryError from error
+        raise DamagedDocument from error
+    except (OpcError, zipfile.BadZipFile, LookupError, ValueError, AttributeError) as error:
+        # python-docx meets a broken package with whatever its own code stumbles over.
         raise DamagedDocument from error
 
 

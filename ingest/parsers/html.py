@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from ingest.parsers.flow import Block, clean, paged
 from ingest.parsers.text import encoding
@@ -46,7 +46,11 @@ _ENCODINGS = {
 
 def pages(path: Path, max_pages: int) -> Iterator[Page]:
     """The visible text cut at blocks about every 3,000 characters."""
-    tree = LexborHTMLParser(clean(path.read_text(encoding(path, _declared(path)))))
+    source = clean(path.read_text(encoding(path, _declared(path))))
+    try:
+        tree = LexborHTMLParser(source)
+    except SelectolaxError as error:  # any text is HTML: nothing but memory can be wanting
+        raise MemoryError from error
     yield from paged(_Reader().blocks(tree.root), max_pages)
 
 

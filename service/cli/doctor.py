@@ -28,6 +28,7 @@ from service.cli.settings import settings
 
 GB = 1_000_000_000
 ENGINE_CHECK_S = 120.0
+ENGINE_QUESTION = ["-m", "workers.doctor", "--json"]
 
 
 class Verdict(StrEnum):
@@ -58,9 +59,10 @@ def run(arguments: Namespace) -> int:
     if screen.as_json:
         screen.result({"checks": [asdict(check) for check in checks]})
     else:
-        table = screen.table("", "check", "found", "way out")
+        table = screen.table("", "check", "found")
         for check in checks:
-            table.add_row(*cells(MARKS[check.verdict], check.name, check.found, check.way_out))
+            found = f"{check.found} → {check.way_out}" if check.way_out else check.found
+            table.add_row(*cells(MARKS[check.verdict], check.name, found))
         screen.show(table)
     return int(any(check.verdict is Verdict.FAIL for check in checks))
 
@@ -136,18 +138,19 @@ def _piece(name: str, look: Callable[[], str]) -> Check:
 
 def _engine() -> Iterator[Check]:
     """What the workers say of the engine: build, native code, RPC, threads, profile."""
-    command = [sys.executable, "-m", "workers.doctor", "--json"]
+    command = [sys.executable, *ENGINE_QUESTION]
     try:
         told = subprocess.run(
             command, capture_output=True, text=True, timeout=ENGINE_CHECK_S, check=False
         )
-        checks = json.loads(told.stdout)["checks"]
-        for check in checks:
-            yield Check(
-                check["name"], Verdict(check["verdict"]), check["found"], check.get("way_out", "")
-            )
     except subprocess.TimeoutExpired:
         yield Check("engine", Verdict.WARN, f"no answer within {ENGINE_CHECK_S:.0f} s")
+        return
+    try:
+        yield from [
+            Check(one["name"], Verdict(one["verdict"]), one["found"], one.get("way_out", ""))
+            for one in json.loads(told.stdout)["checks"]
+        ]
     except (ValueError, KeyError, TypeError):
         lines = told.stderr.strip().splitlines()
         yield Check("engine", Verdict.WARN, lines[-1] if lines else "could not be asked")

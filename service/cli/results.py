@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich.padding import Padding
-from rich.text import Text
-
 from service.cli.client import Record
 from service.cli.screen import Screen, plain
 
@@ -23,15 +20,15 @@ def print_section(screen: Screen, section: Record) -> None:
     screen.note(f"  ✓ {pages(first, last)}  {title}{again}", "dim")
 
 
-def print_summary(screen: Screen, name: str, summary: Record) -> None:
-    """The summary, then what of the document it rests on."""
+def print_summary(screen: Screen, name: str, summary: Record, took_s: float) -> None:
+    """The summary, then what of the document it rests on and how long we waited for it."""
     screen.line(f"Summary of {name}", "bold")
-    screen.out.print(Padding(Text(plain(summary["summary"])), (0, 0, 0, 2)))
-    screen.line(f"  {coverage(summary)}", "dim")
+    screen.block(summary["summary"], 2)
+    screen.line(f"  {coverage(summary)} · {took_s:.1f} s", "dim")
 
 
 def coverage(summary: Record) -> str:
-    """Which pages were read, how much of the text, and how long it took."""
+    """Which pages were read, and how much of the text."""
     of = summary["coverage"]
     read = ", ".join(pages(*span) for span in of["pages_read"]) or "no page"
     said = [f"read {read} of {of['pages_total']}"]
@@ -39,8 +36,7 @@ def coverage(summary: Record) -> str:
         said.append(f"{of['characters_read'] / total:.0%} of the text")
     if of["pages_empty"]:
         said.append(f"without text: {', '.join(map(str, of['pages_empty']))}")
-    said.append(seconds(summary.get("timings"), "total_ms"))
-    return " · ".join(filter(None, said))
+    return " · ".join(said)
 
 
 def print_citations(screen: Screen, citations: Sequence[Record]) -> None:
@@ -51,7 +47,7 @@ def print_citations(screen: Screen, citations: Sequence[Record]) -> None:
         place = f"[{citation['id']}] {citation['document_name']}, p. {citation['page']}"
         screen.line(f"  {mark} {place}  {checked}", style)
         quote = " ".join(plain(citation["quote"]).split())
-        screen.out.print(Padding(Text(f"“{quote}”", style="italic"), (0, 0, 0, 6)))
+        screen.block(f"“{quote}”", 6, "italic")
 
 
 def answer_remarks(answer: Record) -> str:

@@ -9,12 +9,17 @@ import unicodedata
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 from rich.text import Text
 
 #: Format characters that turn the direction of text around, to show other words than are there.
 BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+#: Columns of what goes into a file or a pipe, where nothing need be cut.
+WIDE = 200
 
 
 def plain(text: object) -> str:
@@ -30,8 +35,8 @@ class Screen:
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
-        self.out = Console(highlight=False, markup=False, emoji=False)
-        self.err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self.out = _console(stderr=False)
+        self.err = _console(stderr=True)
 
     def result(self, payload: dict[str, Any]) -> None:
         """Print a result for programs."""
@@ -40,6 +45,15 @@ class Screen:
     def line(self, text: object, style: str = "") -> None:
         """Print a line of a result for people."""
         self.out.print(Text(plain(text), style=style), soft_wrap=not self.out.is_terminal)
+
+    def block(self, text: object, indent: int, style: str = "") -> None:
+        """Print a paragraph of a result, indented; wrapped only where a terminal would cut it."""
+        words = Text(plain(text), style=style)
+        if self.out.is_terminal:
+            self.out.print(Padding(words, (0, 0, 0, indent)))
+        else:
+            lines = words.split(allow_blank=True)
+            self.out.print(*(Text(" " * indent) + line for line in lines), sep="\n", soft_wrap=True)
 
     def token(self, text: str) -> None:
         """Print a piece of text as it comes, without breaking lines itself."""
@@ -70,12 +84,20 @@ class Screen:
         """An empty table; the last column takes what room is left."""
         table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
         for number, heading in enumerate(headings, start=1):
-            table.add_column(heading, overflow="fold", ratio=1 if number == len(headings) else None)
+            last = number == len(headings)
+            table.add_column(heading, overflow="fold", ratio=int(last) or None, no_wrap=not last)
         return table
 
     def show(self, table: Table) -> None:
         """Print a table."""
         self.out.print(table)
+
+
+def _console(stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = WIDE
+    return console
 
 
 def cells(*values: object) -> list[Text]:

@@ -1,5 +1,6 @@
 """`lectern summarize DOC`: the whole document, section by section, then the summary."""
 
+import time
 from argparse import Namespace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ def run(arguments: Namespace) -> int:
     """Summarise; adds the document first when it is named by a path."""
     screen, client = Screen(arguments.json), Client(arguments.url)
     document = _document(client, screen, arguments)
+    began = time.monotonic()
     job = client.post("/v1/jobs", {"kind": "summary", "document_id": document["id"]})
     try:
         summary = follow_summary(client, screen, job["id"])
@@ -24,7 +26,7 @@ def run(arguments: Namespace) -> int:
     if screen.as_json:
         screen.result({"document": document, "job_id": job["id"], "result": summary})
     else:
-        print_summary(screen, document["name"], summary)
+        print_summary(screen, document["name"], summary, time.monotonic() - began)
     return 0
 
 

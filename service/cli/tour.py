@@ -21,7 +21,7 @@ COLLECTION = "Samples"
 FOLDER = Path(__file__).resolve().parents[2] / "samples"
 PATTERNS = ("*.pdf", "*.docx", "*.txt")
 SUMMARISED = "northbank-water-annual-report.pdf"
-QUESTION = "How many properties lost their supply when the main under Alder Road burst?"
+QUESTION = "For how long did water pass without chlorine at Saltness?"
 
 
 class Address(Protocol):
@@ -72,9 +72,10 @@ class Tour:
 
     def _summarise(self, document: Record) -> None:
         self._screen.note(f"\nSummarising {document['name']}, every page of it", "bold")
+        began = time.monotonic()
         job = self._client.post("/v1/jobs", {"kind": "summary", "document_id": document["id"]})
         summary = follow_summary(self._client, self._screen, job["id"])
-        print_summary(self._screen, document["name"], summary)
+        print_summary(self._screen, document["name"], summary, time.monotonic() - began)
 
     def _ask(self, collection: Record) -> None:
         self._screen.note(f"\nAsking: {QUESTION}", "bold")

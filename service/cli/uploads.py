@@ -145,7 +145,8 @@ def _extent(upload: Upload) -> str:
     version = document.get("version") or {}
     parts = [str(document.get("id", ""))]
     if version.get("page_count"):
-        parts.append(f"{version['page_count']} pages")
+        count = version["page_count"]
+        parts.append(f"{count} page{'s' if count > 1 else ''}")
         parts.append(f"{version.get('character_count') or 0:,} characters")
     if took := seconds(((upload.job or {}).get("result") or {}).get("timings"), "total_ms"):
         parts.append(took)

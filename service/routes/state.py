@@ -3,8 +3,9 @@
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from service import health, metrics
+from service import health
 from service.schemas import state as schemas
 
 router = APIRouter(tags=["state"])
@@ -31,4 +32,4 @@ def get_readiness(response: Response) -> dict[str, Any]:
 @router.get("/metrics", response_class=Response)
 def get_metrics(request: Request) -> Response:
     """Requests and jobs in the format Prometheus reads."""
-    return Response(metrics.exposition(request.app.state.requests), media_type=metrics.MEDIA_TYPE)
+    return Response(request.app.state.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)

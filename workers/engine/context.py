@@ -15,7 +15,11 @@ import numpy as np
 from workers.engine.model import Model
 from workers.errors import EngineStopped, ModelUnusable
 
-FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
+FLASH_ATTENTION = {
+    "auto": llama.LLAMA_FLASH_ATTN_TYPE_AUTO,
+    "off": llama.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+    "on": llama.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,9 @@ class Context:
         self._batch = _Batch(shape.batch_tokens)
 
     def close(self) -> None:
-        """Free the context."""
-        llama.llama_free(self.handle)
+        """Free the context; harmless when repeated."""
+        handle, self.handle = self.handle, None
+        llama.llama_free(handle)
 
     def decode(self, rows: list[Row]) -> None:
         """Compute the rows; positions of a sequence must continue where it ends.
@@ -64,10 +69,12 @@ class Context:
         if code != 0:
             raise EngineStopped(reason=f"llama_decode returned {code}")
 
-    def trim(self, sequence: int, length: int) -> None:
-        """Forget everything of a sequence behind its first `length` tokens."""
-        if not llama.llama_memory_seq_rm(self._memory, sequence, length, -1):
-            raise EngineStopped(reason="the model's memory can't be cut back")
+    def trim(self, sequence: int, length: int) -> bool:
+        """Forget everything of a sequence behind its first `length` tokens.
+
+        False, and nothing is forgotten, for a model whose memory can't be cut back there.
+        """
+        return bool(llama.llama_memory_seq_rm(self._memory, sequence, length, -1))
 
     def save(self, sequence: int) -> bytes:
         """The KV state of a sequence."""

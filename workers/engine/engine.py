@@ -9,14 +9,16 @@ from workers.engine.context import Context, Shape
 from workers.engine.model import Model
 from workers.engine.prefixes import PrefixCache
 from workers.engine.requests import Request
+from workers.engine.sampler import Sampler
 from workers.engine.scheduler import Scheduler
-from workers.engine.sequence import Answer
+from workers.engine.sequence import Answer, Sequence
 from workers.engine.template import ChatTemplate, Message, Prompt
 from workers.errors import PromptTooLong
 from workers.settings import Settings
 
 BATCH_TOKENS = 512
 MEGABYTE = 1 << 20
+CGROUP = Path("/sys/fs/cgroup")
 
 
 class Engine:
@@ -42,7 +44,7 @@ class Engine:
         return self._scheduler.alive
 
     def close(self) -> None:
-        """Stop and free everything; unfinished requests get EngineStopped."""
+        """Stop and free everything, once; unfinished requests get EngineStopped."""
         self._scheduler.stop()
         self._context.close()
         self.model.close()
@@ -58,22 +60,27 @@ class Engine:
     def generate(self, request: Request) -> Answer:
         """Queue a request; the answer is iterated by the caller.
 
-        Raises PromptTooLong when prompt and answer don't fit the context: nothing is ever cut.
+        Raises PromptTooLong when prompt and answer don't fit the context, for nothing is ever cut;
+        GrammarRefused, and EngineStopped when it no longer works.
         """
-        if len(request.prompt) + request.max_tokens > self.context_tokens or not request.prompt:
+        if not request.prompt:
+            raise ValueError("an empty prompt has no next token")
+        if len(request.prompt) + request.max_tokens > self.context_tokens:
             raise PromptTooLong(
                 prompt=len(request.prompt),
                 reserved=request.max_tokens,
                 limit=self.context_tokens,
             )
         answer = Answer(request)
-        self._scheduler.submit(answer)
+        # The sampler is made here, in the caller's thread: what is wrong with it, such as an odd
+        # grammar, then concerns nobody else.
+        self._scheduler.submit(Sequence(answer, Sampler(self.model, request.sampling)))
         return answer
 
 
 def _shape(settings: Settings, context_tokens: int) -> Shape:
     return Shape(
-        sequences=settings.batch_slots + settings.interactive_slots,
+        sequences=max(1, settings.batch_slots) + settings.interactive_slots,
         context_tokens=context_tokens,
         batch_tokens=BATCH_TOKENS,
         threads=settings.threads or usable_cores(),
@@ -81,9 +88,28 @@ def _shape(settings: Settings, context_tokens: int) -> Shape:
     )
 
 
-def usable_cores() -> int:
-    """Physical cores this process may run on: affinity counted, hyper-threads not."""
-    allowed = len(psutil.Process().cpu_affinity())
-    logical = psutil.cpu_count(logical=True) or allowed
+def usable_cores(cgroup: Path = CGROUP) -> int:
+    """Physical cores this process may use: affinity and quota counted, hyper-threads not.
+
+    More threads than a container's quota has cores would wait for each other while the kernel
+    holds some of them back.
+    """
+    logical = psutil.cpu_count(logical=True) or 1
     physical = psutil.cpu_count(logical=False) or logical
-    return max(1, min(allowed, round(allowed * physical / logical)))
+    process = psutil.Process()
+    allowed = len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else logical
+    cores = min(allowed, round(allowed * physical / logical))
+    return max(1, min(cores, _quota(cgroup) or cores))
+
+
+def _quota(cgroup: Path) -> int | None:
+    """Whole cores by the container's limit, which both versions of cgroups write in their way."""
+    try:
+        limit, period = (cgroup / "cpu.max").read_text().split()
+    except OSError:
+        try:
+            limit = (cgroup / "cpu" / "cpu.cfs_quota_us").read_text().strip()
+            period = (cgroup / "cpu" / "cpu.cfs_period_us").read_text()
+        except OSError:
+            return None
+    return None if limit in {"max", "-1"} else max(1, int(limit) // int(period))

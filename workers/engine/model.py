@@ -34,13 +34,15 @@ class Model:
         self.vocab = llama.llama_model_get_vocab(handle)
         self.vocab_size: int = llama.llama_vocab_n_tokens(self.vocab)
         self.trained_context: int = llama.llama_model_n_ctx_train(handle)
+        self.parameters: int = llama.llama_model_n_params(handle)
         self.bos: int = llama.llama_vocab_bos(self.vocab)
         self.eos: int = llama.llama_vocab_eos(self.vocab)
         self.adds_bos: bool = llama.llama_vocab_get_add_bos(self.vocab)
 
     def close(self) -> None:
-        """Free the weights. Nothing of the model may be used afterwards."""
-        llama.llama_model_free(self.handle)
+        """Free the weights; harmless when repeated. Nothing else may be used afterwards."""
+        handle, self.handle = self.handle, None
+        llama.llama_model_free(handle)
 
     @cached_property
     def name(self) -> str:
@@ -73,7 +75,7 @@ class Model:
 
     def tokens(self, text: str, *, special: bool = False) -> list[int]:
         """Token ids of `text`. Only with `special` are control tokens in the text recognised."""
-        raw = text.encode()
+        raw = text.encode(errors="replace")  # a lone surrogate has no bytes
         capacity = len(raw) + 8
         while True:
             buffer = (llama.llama_token * capacity)()

@@ -39,11 +39,13 @@ class LanePolicy:
         """The shares of the next step, decoding sequences first."""
         people = [sequence for sequence in active if sequence.interactive]
         background = [sequence for sequence in active if not sequence.interactive]
-        starving = time.monotonic() - self._background_ran > STARVATION_FLOOR
-        if people and not (background and starving):
+        now = time.monotonic()
+        if people and background and now - self._background_ran < STARVATION_FLOOR:
             return _shares(people, _interactive_chunk(people))
-        self._background_ran = time.monotonic()
-        return _shares(background, BACKGROUND_CHUNK)
+        self._background_ran = now  # also while there is no background: nothing starves then
+        if background:
+            return _shares(background, BACKGROUND_CHUNK)
+        return _shares(people, _interactive_chunk(people))
 
 
 def _interactive_chunk(people: Items[Sequence]) -> int:

@@ -2,9 +2,9 @@
 
 import llama_cpp.llama_cpp as llama
 
+from ingest.errors import LecternError
 from workers.engine.model import Model
 from workers.engine.requests import Sampling
-from ingest.errors import LecternError
 
 MIN_KEEP = 1
 

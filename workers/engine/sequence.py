@@ -4,12 +4,12 @@ import queue
 import time
 from collections.abc import Iterator
 
+from ingest.errors import LecternError
 from workers.engine.requests import Finish, FinishReason, Request, Usage
 from workers.engine.sampler import Sampler
+from workers.engine.slots import Slot
 from workers.engine.text import TextStream
-from ingest.errors import LecternError
-
-POLL_SECONDS = 0.1
+from workers.jobs import Lane
 
 
 class Answer:
@@ -26,17 +26,14 @@ class Answer:
 
     def __iter__(self) -> Iterator[str]:
         try:
-            while True:
-                try:
-                    item = self._line.get(timeout=POLL_SECONDS)
-                except queue.Empty:
-                    continue
+            while self.finish is None:
+                item = self._line.get()
                 if isinstance(item, Finish):
                     self.finish = item
-                    return
-                if isinstance(item, LecternError):
+                elif isinstance(item, LecternError):
                     raise item
-                yield item
+                else:
+                    yield item
         finally:
             self.cancel()  # an abandoned iterator must not leave the engine working
 
@@ -57,17 +54,21 @@ class Answer:
 class Sequence:
     """A request's state between decode steps. Belongs to the scheduler's thread."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, sampler: Sampler) -> None:
         self.answer = answer
         self.request = answer.request
-        self.slot = -1
-        self.tokens: list[int] = []  #: whose KV is in the slot
+        self.sampler = sampler
+        self.slot = Slot(-1)  #: a real one once it is admitted
         self.cached = 0
-        self.sampler: Sampler | None = None
         self.text = TextStream(self.request.stop)
         self.written: list[int] = []  #: sampled tokens; the last one is not in `tokens` yet
         self.arrived = time.monotonic()
         self.admitted = self.first_token = 0.0
+
+    @property
+    def tokens(self) -> list[int]:
+        """Tokens whose KV is in the slot."""
+        return self.slot.tokens
 
     @property
     def prefilling(self) -> bool:
@@ -77,7 +78,12 @@ class Sequence:
     @property
     def interactive(self) -> bool:
         """Whether a person waits for it."""
-        return self.request.lane == "interactive"
+        return self.request.lane == Lane.INTERACTIVE
+
+    def place(self, slot: Slot) -> None:
+        """Begin in a slot that holds the first part of the prompt, or nothing yet."""
+        self.slot, self.cached = slot, len(slot.tokens)
+        self.admitted = time.monotonic()
 
     def next_prompt_tokens(self, limit: int) -> tuple[int, ...]:
         """The next piece of the prompt; it ends at the shared prefix so that it can be saved."""
@@ -102,8 +108,7 @@ class Sequence:
 
     def close(self) -> None:
         """Free what is held in C."""
-        if self.sampler is not None:
-            self.sampler.close()
+        self.sampler.close()
 
     def _usage(self) -> Usage:
         now = time.monotonic()

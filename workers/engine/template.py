@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 from jinja2 import TemplateError
-from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from workers.engine.model import Model
@@ -25,6 +24,17 @@ CHATML = (
 )
 OPEN, CLOSE = "\ue000", "\ue001"
 PLACEHOLDER = re.compile(f"{OPEN}(\\d+){CLOSE}")
+#: What a template out of a file can run into: refusals of its own and of the sandbox, and whatever
+#: its arithmetic, subscripts and recursion raise.
+RENDERING_FAULTS = (
+    TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +58,26 @@ class ChatTemplate:
 
     def __init__(self, model: Model) -> None:
         """Compile the template. Raises ModelUnusable when it is broken."""
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+        environment = ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+        )
         environment.globals.update(raise_exception=_refuse, strftime_now=_today)
         self._model = model
         try:
             self._template = environment.from_string(model.chat_template or CHATML)
         except TemplateError as error:
-            raise ModelUnusable(path=model.path, reason=f"chat template: {error}") from error
+            raise self._unusable(error) from error
 
     def prompt(self, messages: Sequence[Message]) -> Prompt:
         """Tokens of the chat, ending where the model's answer begins."""
         rendered = self._render(messages)
         parts = PLACEHOLDER.split(rendered)  # literal, index, literal, index, …, literal
+        if {int(index) for index in parts[1::2]} != set(range(len(messages))):
+            raise self._unusable("it leaves messages out")
         tokens: list[int] = []
         prefix = 0
-        if self._model.adds_bos and not rendered.startswith(self._bos):
+        bos = self._model.token_text(self._model.bos)
+        if self._model.adds_bos and not (bos and rendered.startswith(bos)):
             tokens.append(self._model.bos)
         for position, part in enumerate(parts):
             if position % 2 == 0:
@@ -74,10 +89,6 @@ class ChatTemplate:
             tokens += self._model.tokens(message.content)
         has_system = any(message.role == "system" for message in messages)
         return Prompt(tuple(tokens), prefix if has_system else 0)
-
-    @property
-    def _bos(self) -> str:
-        return self._model.token_text(self._model.bos) or OPEN
 
     def _render(self, messages: Sequence[Message]) -> str:
         shown = [
@@ -93,8 +104,11 @@ class ChatTemplate:
         }
         try:
             return self._template.render(**known)
-        except (TemplateError, SecurityError, TypeError, ValueError) as error:
-            raise ModelUnusable(path=self._model.path, reason=f"chat template: {error}") from error
+        except RENDERING_FAULTS as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, reason: object) -> ModelUnusable:
+        return ModelUnusable(path=self._model.path, reason=f"its chat template: {reason}")
 
 
 def _refuse(message: str) -> NoReturn:

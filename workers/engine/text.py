@@ -12,7 +12,7 @@ class TextStream:
 
     def __init__(self, stops: tuple[str, ...]) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        self._stops = stops
+        self._stops = tuple(stop for stop in stops if stop)
         self._held = ""
         self.stopped = False
 
@@ -34,14 +34,17 @@ class TextStream:
         """The rest, when no more tokens will come."""
         if self.stopped:
             return ""
-        rest = self._held + self._decoder.decode(b"", final=True)
-        self._held = ""
-        cut = min((rest.find(stop) for stop in self._stops if stop in rest), default=None)
-        return rest if cut is None else rest[:cut]
+        rest, self._held = self._held + self._decoder.decode(b"", final=True), ""
+        return rest
 
     def _first_stop(self) -> int | None:
-        found = [place for stop in self._stops if (place := self._held.find(stop)) >= 0]
-        return min(found, default=None)
+        """Where the stop string begins that is complete first, however the text was cut up."""
+        found = [
+            (place + len(stop), place)
+            for stop in self._stops
+            if (place := self._held.find(stop)) >= 0
+        ]
+        return min(found)[1] if found else None
 
     def _possible_stop(self) -> int:
         """Length of the longest end of the held text that begins a stop string."""

@@ -33,6 +33,14 @@ def chosen(model: str, models: Path) -> Path:
     return _requantised(bundled(), models / FASTER)
 
 
+def present(model: str, models: Path) -> Path:
+    """The file that `chosen` would load or make its own of, as it is now. Raises ModelMissing."""
+    if model:
+        return Path(model).expanduser()
+    faster = models / FASTER
+    return faster if faster.is_file() else bundled()
+
+
 def bundled() -> Path:
     """The GGUF inside the package that carries it, found without importing the package."""
     spec = importlib.util.find_spec(PACKAGE)

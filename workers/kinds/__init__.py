@@ -2,11 +2,11 @@
 
 from workers.jobs import JobKind
 from workers.kinds.deletion import DELETION
-from workers.work import Kind
 from workers.kinds.question import QUESTION
 from workers.kinds.reading import READING
 from workers.kinds.searching import SEARCH
 from workers.kinds.summary import SUMMARY
+from workers.work import Kind
 
 KINDS: dict[JobKind, Kind] = {
     JobKind.READ: READING,

@@ -1,12 +1,12 @@
 """Answering a question: retrieve → answer, streamed, each sentence checked against its source.
 
-No evidence, no answer: when nothing near enough is found, or nothing the model wrote can be
-found in what it read, the reply is a fixed refusal that says what was searched.
+No evidence, no answer. When the model's words can't be found in what it read, the best sentence of
+the evidence is quoted instead; when there is none, the reply is a fixed refusal that says what
+was searched.
 """
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -15,35 +15,41 @@ from ingest.errors import LecternError
 from ingest.search import Findings, Found, find
 from workers import citations, conversations, prompts, writing
 from workers.jobs import Job, Step
-from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 from workers.language import CJK
+from workers.relevance import best_quote
 from workers.tables import JobDocumentRow
+from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 
 PASSAGES = 12  #: asked of the search
-SOURCES = 5  #: shown to the model
+SOURCES = 4  #: shown to the model
 ANSWER_TOKENS = 160
 PROMPT_OVERHEAD = 256
 HISTORY_TURNS = 1
-#: Below this similarity the embedder finds everything equally far; nothing is worth a prompt.
-NEAREST = 0.25
+#: Below this score of the best sentence nothing is worth a prompt (measured on questions that
+#: the documents answer and questions they do not; see docs/decisions/0006-evidence.md).
+EVIDENCE = 0.35
+QUOTABLE = 0.45  #: and above this it may stand as the answer itself
+CARRIED = 0.5  #: share of the model's sentences that the evidence must carry
 
 
 def retrieve(work: Work) -> Output:
     """Find the evidence and decide whether there is any."""
     began = time.monotonic()
+    query = _query(work)
     findings = find(
         str(work.job.collection_id),
-        _query(work),
+        query,
         PASSAGES,
         work.tools.embedder,
         work.tools.index,
     )
-    best = max((passage.score for passage in findings.passages), default=0.0)
+    quote = best_quote(query, findings.passages[:SOURCES], work.tools.embedder)
+    best = quote.score if quote else 0.0
     return Output(
         {
             "passages": [passage.public() for passage in findings.passages],
             "searched": _searched(findings, best),
-            "enough": best >= NEAREST,
+            "enough": best >= EVIDENCE,
             "timings": findings.timings,
             "retrieve_ms": round(1e3 * (time.monotonic() - began)),
         }
@@ -67,14 +73,13 @@ def _searched(findings: Findings, best: float) -> dict[str, Any]:
 def answer(work: Work) -> Output:
     """Write the answer from the evidence and prove it."""
     question = work.job.params["question"]
-    tongue = tongue_of(question)
-    wording = prompts.PROMPTS[tongue]
+    wording = prompts.PROMPTS[tongue_of(question)]
     passages = [Found(**passage) for passage in work.step.input["passages"]]
     sources = _fitting(work, passages, question)
     _remember_documents(work, sources)
     given = {
         "sources": "\n".join(
-            prompts.fence(number, f"{source.document_name}, p. {source.page}", source.text)
+            prompts.source(number, f"{source.document_name}, p. {source.page}", source.text)
             for number, source in enumerate(sources, 1)
         ),
         "question": prompts.harmless(question),
@@ -86,12 +91,12 @@ def answer(work: Work) -> Output:
         work.tell("token", {"text": text, "attempt": attempt})
 
     written = writing.write(work, wording.answer, given, ANSWER_TOKENS, tell)
-    proof = citations.prove(citations.without_markers(written.text), sources)
-    for citation in proof.citations:
-        work.tell("citation", asdict(citation))
+    reply = _reply(work, written.text, sources, wording.refusal)
+    for citation in reply["citations"]:
+        work.tell("citation", citation)
     return Output(
         {
-            **_reply(written.text, proof, wording.refusal),
+            **reply,
             "usage": written.usage(),
             "first_token_ms": written.first_token_ms,
             "answer_ms": written.total_ms,
@@ -104,19 +109,34 @@ def tongue_of(question: str) -> prompts.Tongue:
     return "zh-TW" if CJK.search(question) else "en"
 
 
-def _reply(text: str, proof: citations.Proof, refusal: str) -> dict[str, Any]:
-    """The answer if any of it is carried by the evidence, else the refusal and the draft."""
-    if proof.verified:
-        body = citations.without_markers(text)
-        return {"answer": body, "refused": False, "draft": None, **proof.public()}
-    draft = None if not text or text.startswith(refusal) else text
+def _reply(work: Work, text: str, sources: list[Found], refusal: str) -> dict[str, Any]:
+    """The model's words if the evidence carries them, else the evidence's own, else a refusal."""
+    body = citations.without_markers(text)
+    refusing = not body or body.startswith(refusal)
+    proof = citations.prove("" if refusing else body, sources)
+    if proof.carried >= CARRIED:
+        if work.tools.language.small:  # what it adds of its own is invented, mostly
+            proof = proof.only_carried()
+        return _answered("written", proof.text, proof, body)
+    draft = None if refusing else body
+    if refusing and not work.tools.language.small:
+        return refused(refusal, None)
+    quote = best_quote(work.job.params["question"], sources, work.tools.embedder)
+    if quote is not None and quote.score >= QUOTABLE:
+        return _answered("quoted", quote.place.text, citations.quoted(quote.place), draft)
     return refused(refusal, draft)
+
+
+def _answered(mode: str, body: str, proof: citations.Proof, draft: str | None) -> dict[str, Any]:
+    shown = None if draft == body else draft
+    return {"answer": body, "mode": mode, "refused": False, "draft": shown, **proof.public()}
 
 
 def refused(refusal: str, draft: str | None) -> dict[str, Any]:
     """The fixed reply when the documents carry no answer."""
     return {
         "answer": refusal,
+        "mode": "refused",
         "refused": True,
         "draft": draft,
         "sentences": [],
@@ -163,7 +183,7 @@ def plan(job: Job, steps: Sequence[Step]) -> Plan:
 
 
 def _result(job: Job, found: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
-    shown = ("answer", "refused", "draft", "sentences", "citations")
+    shown = ("answer", "mode", "refused", "draft", "sentences", "citations")
     nothing_spent = {"prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 0}
     return {
         **{name: reply[name] for name in shown},

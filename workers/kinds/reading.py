@@ -5,27 +5,23 @@ The document becomes visible to searches in the transaction that ends the job, a
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from ingest import blobs, embed, library, sandbox, split
-from ingest.database import new_id, reading
-from ingest.errors import EmbedderMismatch, EmptyDocument, LecternError, Refused
+from ingest import blobs, embed, lexical, library, sandbox, split
+from ingest.database import new_id, reading, writing
+from ingest.errors import EmbedderMismatch, EmptyDocument, LecternError, ReadingCancelled, Refused
 from ingest.settings import settings
 from ingest.spans import Page, Passage
-from ingest.tables import (
-    ChunkRow,
-    CollectionRow,
-    DocumentRow,
-    DocumentStatus,
-    PageRow,
-    VersionRow,
-)
+from ingest.tables import ChunkRow, CollectionRow, DocumentRow, DocumentStatus, PageRow, VersionRow
 from ingest.vectors import Entry
-from workers.jobs import Job, Step, StepStatus
+from workers import jobs
+from workers.errors import Cancelled
+from workers.jobs import Job, JobKind, Step, StepStatus
 from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 
 PAGES_PER_WRITE = 50
@@ -59,20 +55,12 @@ def parse(work: Work) -> Output:
     """File → pages and chunks, in a killable process, streamed into the database."""
     began = time.monotonic()
     version = _begin(work)
+    _clear_index(work)
     intake = _Intake()
-    with blobs.local_path(version.sha256) as path:
-        pages = sandbox.pages(
-            path, version.media_type, sandbox.Limits.from_settings(), work.cancelled
-        )
-        passages = split.passages(
-            intake.passing(pages), work.tools.embedder.count_tokens, settings().chunk_tokens
-        )
-        for passage in passages:
-            intake.passages.append(passage)
-            if len(intake.pages) > PAGES_PER_WRITE:
-                _write(work, version.id, intake)
-                work.tell("progress", Progress(0, 1, f"page {intake.page_count}").public())
-        _write(work, version.id, intake)
+    try:
+        _take_in(work, version, intake)
+    except ReadingCancelled as error:
+        raise Cancelled from error
     if not intake.chunk_count:
         raise EmptyDocument
     return Output(
@@ -85,6 +73,24 @@ def parse(work: Work) -> Output:
             "parse_ms": round(1e3 * (time.monotonic() - began)),
         }
     )
+
+
+def _take_in(work: Work, version: "_Version", intake: _Intake) -> None:
+    limits = sandbox.Limits.from_settings()
+    with (
+        blobs.local_path(version.sha256) as path,
+        # Closed here, whatever happens: the parser's process must not outlive the step.
+        closing(sandbox.pages(path, version.media_type, limits, work.cancelled)) as pages,
+    ):
+        passages = split.passages(
+            intake.passing(pages), work.tools.embedder.count_tokens, settings().chunk_tokens
+        )
+        for passage in passages:
+            intake.passages.append(passage)
+            if len(intake.pages) > PAGES_PER_WRITE:
+                _write(work, version.id, intake)
+                work.tell("progress", Progress(0, 1, f"page {intake.page_count}").public())
+        _write(work, version.id, intake)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +108,21 @@ def _begin(work: Work) -> _Version:
         version = session.scalars(newest.order_by(VersionRow.number.desc())).first()
         assert version is not None, "a document is stored with its first version"
         document.status = DocumentStatus.READING
-        for table in (ChunkRow, PageRow):
-            session.execute(delete(table).where(table.version_id == version.id))
+        library.clear_contents(session, document.id)
         return _Version(version.id, version.sha256, document.media_type)
+
+
+def _clear_index(work: Work) -> None:
+    """Vectors of an earlier reading would crowd out the new ones: SQL no longer knows them."""
+    document_id = str(work.job.document_id)
+    earlier = jobs.JobFilter(kind=JobKind.READ, document_id=document_id, limit=2)
+    if work.step.claims > 1 or len(jobs.listing(earlier)) > 1:
+        work.tools.index.remove_documents(str(work.job.collection_id), [document_id])
 
 
 def _write(work: Work, version_id: str, intake: _Intake) -> None:
     """Move what has come so far into the database."""
+    named = [(new_id("chunk"), passage) for passage in intake.passages]
     with work.write() as session:
         session.add_all(
             PageRow(version_id=version_id, number=page.number, text=page.text)
@@ -116,7 +130,7 @@ def _write(work: Work, version_id: str, intake: _Intake) -> None:
         )
         session.add_all(
             ChunkRow(
-                id=new_id("chunk"),
+                id=chunk_id,
                 version_id=version_id,
                 ordinal=intake.chunk_count + offset,
                 page=passage.page,
@@ -124,7 +138,13 @@ def _write(work: Work, version_id: str, intake: _Intake) -> None:
                 char_end=passage.char_end,
                 heading=passage.heading,
             )
-            for offset, passage in enumerate(intake.passages)
+            for offset, (chunk_id, passage) in enumerate(named)
+        )
+        lexical.add(
+            session,
+            str(work.job.collection_id),
+            version_id,
+            [(chunk_id, f"{passage.heading}\n{passage.text}") for chunk_id, passage in named],
         )
     intake.chunk_count += len(intake.passages)
     intake.pages.clear()
@@ -191,7 +211,7 @@ def _claim_embedder(session: Session, work: Work) -> None:
 
 def plan(_job: Job, steps: Sequence[Step]) -> Plan:
     """Parse, then embed in ranges, then the result."""
-    parsed = steps[0].output
+    parsed = next(step.output for step in steps if step.kind == "parse")
     if parsed is None:
         return Plan(Progress(0, 1, "parsing"))
     embeds = [step for step in steps if step.kind == "embed"]
@@ -248,8 +268,11 @@ def afterwards(job: Job) -> None:
     """Drop the bytes of a file that can never be read; another try would bring them again."""
     if job.error is None or not _refused(job.error["code"]):
         return
-    with reading() as session:
-        query = select(VersionRow.sha256).where(VersionRow.document_id == job.document_id)
+    with writing() as session:  # an upload of the same file waits, and brings it again
+        document = session.get(DocumentRow, job.document_id)
+        if document is None or document.status != DocumentStatus.FAILED:
+            return
+        query = select(VersionRow.sha256).where(VersionRow.document_id == document.id)
         for sha256 in session.scalars(query).all():
             holders = select(func.count()).where(VersionRow.sha256 == sha256)
             if session.scalar(holders) == 1:

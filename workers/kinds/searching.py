@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ingest.search import find
+from workers import steps
 from workers.jobs import Job, Step
 from workers.work import Kind, Output, Plan, Progress, Work
 
@@ -16,13 +17,15 @@ def search(work: Work) -> Output:
         work.tools.embedder,
         work.tools.index,
     )
-    hits = [passage.public() for passage in findings.passages]
+    with work.write() as session:
+        there = steps.draw_on(session, work.step, (one.document_id for one in findings.passages))
+    hits = [passage.public() for passage in findings.passages if passage.document_id in there]
     return Output({"hits": hits, "timings": findings.timings})
 
 
-def plan(_job: Job, steps: Sequence[Step]) -> Plan:
+def plan(_job: Job, done: Sequence[Step]) -> Plan:
     """One step is all."""
-    found = steps[0].output
+    found = done[0].output
     return Plan(Progress(1 if found else 0, 1, "searching"), result=found)
 
 

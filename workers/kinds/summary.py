@@ -14,12 +14,14 @@ from typing import Any
 from sqlalchemy import select
 
 from ingest.database import reading
+from ingest.errors import EmptyDocument
 from ingest.tables import ChunkRow, DocumentRow, PageRow, VersionRow
 from workers import jobs, prompts, steps, writing
 from workers.errors import DocumentNotReady
+from workers.faithful import faithful
 from workers.jobs import Job, Step, StepStatus
-from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 from workers.language import CJK
+from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 
 SECTION_TOKENS = 1_600  #: of text; small models lose the thread in longer ones
 SECTION_ANSWER = 160
@@ -27,6 +29,7 @@ MERGE_ANSWER = 320
 PROMPT_OVERHEAD = 256  #: tokens kept for the template and the instruction
 LEVEL_STRIDE = 100_000  #: ordinals of merge steps: level × stride + place
 CJK_SHARE = 0.2
+SENTENCES = {"section": 3, "merge": 8}  #: what a small model's summary is filled up to
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,13 @@ def outline(work: Work) -> Output:
         document = session.get_one(DocumentRow, version.document_id)
         query = select(ChunkRow).where(ChunkRow.version_id == version_id)
         chunks = list(session.scalars(query.order_by(ChunkRow.ordinal)))
-        texts = dict(
-            session.execute(
-                select(PageRow.number, PageRow.text).where(PageRow.version_id == version_id)
-            ).tuples().all()
-        )
+        pages = select(PageRow.number, PageRow.text).where(PageRow.version_id == version_id)
+        texts = {number: text for number, text in session.execute(pages)}
     language = work.tools.language
     budget = min(SECTION_TOKENS, language.context_tokens - SECTION_ANSWER - PROMPT_OVERHEAD)
     sections = list(_sections(chunks, texts, language.count_tokens, budget, document.name))
+    if not sections:
+        raise EmptyDocument
     empty = [int(number) for number in version.empty_pages.split(",") if number]
     return Output(
         {
@@ -134,7 +136,7 @@ def summarise_section(work: Work) -> Output:
             PageRow.version_id == work.job.params["version_id"],
             PageRow.number.in_({part[0] for part in given["parts"]}),
         )
-        pages = dict(session.execute(query).tuples().all())
+        pages = {number: text for number, text in session.execute(query)}
     text = "\n".join(pages[page][start:end] for page, start, end in given["parts"])
     prompt = prompts.PROMPTS[given["language"]].section
     return _summarise(work, prompt, {"text": text, "title": given["title"]}, SECTION_ANSWER)
@@ -158,9 +160,12 @@ def _summarise(work: Work, prompt: Any, given: dict[str, str], max_tokens: int) 
     if kept is None:
         fenced = {name: prompts.harmless(text) for name, text in given.items()}
         written = writing.write(work, prompt, fenced, max_tokens)
+        text = written.text
+        if work.tools.language.small:
+            text = faithful(text, given["text"], SENTENCES[work.step.kind])
         kept = {
-            "text": written.text,
-            "tokens": work.tools.language.count_tokens(written.text),
+            "text": text,
+            "tokens": work.tools.language.count_tokens(text),
             "usage": written.usage(),
             "ms": written.total_ms,
         }
@@ -178,7 +183,7 @@ def _content_key(fingerprint: str, prompt: Any, given: dict[str, str], max_token
 
 def plan(_job: Job, done: Sequence[Step]) -> Plan:
     """Sections first; then merges of what fits one prompt, until one summary is left."""
-    outlined = done[0].output
+    outlined = next(step.output for step in done if step.kind == "outline")
     if outlined is None:
         return Plan(Progress(0, 1, "outline"))
     worked = [step for step in done if step.kind != "outline"]

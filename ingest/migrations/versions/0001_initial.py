@@ -104,7 +104,7 @@ def _contents() -> None:
         _text("document_id"),
         _whole("number"),
         _text("sha256"),
-        _whole("size"),
+        sa.Column("size", sa.BigInteger(), nullable=False),
         _whole("page_count", null=True),
         _whole("character_count", null=True),
         _text("empty_pages"),

@@ -1,0 +1,98 @@
+"""The lexical index: words of chunks in SQLite's FTS5, or in a `tsvector` column on Postgres.
+
+It lives in the same database and transaction as the chunks, so it can't disagree with them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from ingest.words import question_words, words
+
+#: Words of one question that are looked up; a pasted page is not a question.
+QUESTION_WORDS = 64
+
+ADD = {
+    "sqlite": (
+        "INSERT INTO chunk_words (chunk_id, scope, version, words) "
+        "VALUES (:chunk, :scope, :version, :words)"
+    ),
+    "postgresql": (
+        "INSERT INTO chunk_words (chunk_id, scope, version, words) "
+        "VALUES (:chunk, :scope, :version, to_tsvector('english', :words))"
+    ),
+}
+REMOVE = {
+    "sqlite": (
+        "DELETE FROM chunk_words WHERE rowid IN "
+        "(SELECT rowid FROM chunk_words WHERE chunk_words MATCH 'version : \"' || :version || '\"')"
+    ),
+    "postgresql": "DELETE FROM chunk_words WHERE version = :version",
+}
+SEARCH = {
+    "sqlite": (
+        "SELECT chunk_id, -bm25(chunk_words) FROM chunk_words "
+        "WHERE chunk_words MATCH :query ORDER BY rank LIMIT :limit"
+    ),
+    "postgresql": (
+        "SELECT chunk_id, ts_rank_cd(words, query) AS score "
+        "FROM chunk_words, to_tsquery('english', :query) AS query "
+        "WHERE scope = :scope AND words @@ query ORDER BY score DESC LIMIT :limit"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WordHit:
+    """A chunk that shares words with the question."""
+
+    chunk_id: str
+    score: float  #: BM25 on SQLite, cover density on Postgres; higher is better
+
+
+def add(
+    session: Session, collection_id: str, version_id: str, chunks: Iterable[tuple[str, str]]
+) -> None:
+    """Index chunks, given as (id, text), inside the caller's transaction."""
+    where = {"scope": collection_id, "version": version_id}
+    rows = [
+        {"chunk": chunk_id, "words": " ".join(words(body)), **where} for chunk_id, body in chunks
+    ]
+    if rows:
+        session.execute(text(ADD[_dialect(session)]), rows)
+
+
+def search(session: Session, collection_id: str, question: str, limit: int) -> list[WordHit]:
+    """Chunks of the collection that share words with the question, best first."""
+    asked = question_words(question)[:QUESTION_WORDS]
+    if not asked:
+        return []
+    dialect = _dialect(session)
+    if dialect == "sqlite":
+        either = " OR ".join(f'"{word}"' for word in asked)
+        given = {"query": f'scope : "{collection_id}" AND words : ({either})', "limit": limit}
+    else:
+        quoted = (word.replace("'", "''") for word in asked)
+        either = " | ".join(f"'{word}'" for word in quoted)
+        given = {"query": either, "scope": collection_id, "limit": limit}
+    found = session.execute(text(SEARCH[dialect]), given)
+    return [WordHit(chunk_id, float(score)) for chunk_id, score in found]
+
+
+def remove(session: Session, version_ids: Iterable[str]) -> None:
+    """Forget the chunks of versions inside the caller's transaction."""
+    gone = [{"version": version_id} for version_id in version_ids]
+    if gone:
+        session.execute(text(REMOVE[_dialect(session)]), gone)
+
+
+def purge(session: Session) -> None:
+    """Rewrite the index without what was removed: FTS5 only marks it as gone."""
+    if _dialect(session) == "sqlite":
+        session.execute(text("INSERT INTO chunk_words (chunk_words) VALUES ('optimize')"))
+
+
+def _dialect(session: Session) -> str:
+    return str(session.get_bind().dialect.name)

