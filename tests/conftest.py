@@ -18,6 +18,8 @@ import workers.settings
 from ingest import database
 from service.app import create_app
 from workers import events
+from workers.engine import library, weights
+from workers.engine.engine import Engine
 
 SETTINGS = (ingest.settings, workers.settings, service.settings)
 
@@ -58,6 +60,29 @@ def client(migrated: Path) -> Iterator[TestClient]:
     """The real application on an empty database; Redis is away unless `redis_url` came first."""
     with TestClient(create_app(), base_url="http://localhost") as talking:
         yield talking
+
+
+@pytest.fixture(scope="session")
+def model_file() -> Path:
+    """The default model, re-quantised once and kept between runs."""
+    library.quiet()
+    return weights.chosen("", Path(__file__).parent.parent / ".venv" / "lectern-models")
+
+
+@pytest.fixture(scope="session")
+def engine(model_file: Path) -> Iterator[Engine]:
+    """A real engine with the default model, shared by the session's tests."""
+    chosen = workers.settings.Settings(
+        context=2048,
+        batch_slots=4,
+        interactive_slots=2,
+        threads=0,
+        flash_attention="off",
+        prefix_cache_mb=64,
+    )
+    loaded = Engine(model_file, chosen)
+    yield loaded
+    loaded.close()
 
 
 @pytest.fixture(scope="session")

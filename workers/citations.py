@@ -36,6 +36,8 @@ WORD = re.compile(
 SENTENCE_END = re.compile(
     r"(?<=[。！？；…])[」』）”’]*|(?<=[.!?])[\"')\]”’]*(?=\s+[^a-z\s])|\n{2,}|\n(?=\s*(?:[-*•|]|\d+[.)]))"
 )
+LINE_END = re.compile(r"\n(?=[A-Z0-9\u2e80-\u9fff])")
+SHORT_LINE = 0.7  #: of the longest line of the text
 MARKER = re.compile(r"\s*[\[【]\s*\d{1,3}(?:\s*[,，]\s*\d{1,3})*\s*[\]】]")
 
 
@@ -137,12 +139,25 @@ def tokens_of(text: str) -> Tokens:
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     """(start, end) of each sentence, without the white space around it."""
     begin = 0
-    for match in [*SENTENCE_END.finditer(text), None]:
-        end = match.end() if match else len(text)
+    for end in _sentence_ends(text):
         piece = text[begin:end]
         if piece.strip():
             yield begin + len(piece) - len(piece.lstrip()), begin + len(piece.rstrip())
         begin = end
+
+
+def _sentence_ends(text: str) -> list[int]:
+    """Where sentences end: at their marks, and at lines that stop short of the margin.
+
+    Titles and page headers have no full stop, but the next line begins with a capital although
+    there was room left on theirs.
+    """
+    ends = {match.end() for match in SENTENCE_END.finditer(text)} | {len(text)}
+    margin = SHORT_LINE * max(map(len, text.split("\n")))
+    for match in LINE_END.finditer(text):
+        if match.start() - text.rfind("\n", 0, match.start()) < margin:
+            ends.add(match.end())
+    return sorted(ends)
 
 
 def places_of(passage: Found) -> Iterator[Place]:

@@ -112,33 +112,33 @@ def _embedder() -> dict[str, Any]:
 
 
 def _checks(found: dict[str, Any], chosen: Settings) -> Iterator[dict[str, str]]:
-    wrong = found["library_error"]
-    yield (
-        _check("engine library", "fail", wrong)
-        if wrong
-        else _check("engine library", "ok", f"llama-cpp-python {found['llama_cpp_python']}")
-    )
-    if found["unused"]:
-        without = f"built without {', '.join(found['unused'])}, which this processor has"
-        yield _check("engine build", "warn", without, "make clean run builds it for this machine")
-    else:
-        yield _check("engine build", "ok", "uses all that this processor has")
-    abilities = f"{'with' if found['rpc'] else 'without'} RPC"
-    yield _check("engine abilities", "ok", abilities + (", can lock memory" * found["mlock"]))
     yield _check(
-        "engine threads", "ok", f"{found['cores']}, flash attention {chosen.flash_attention}"
+        "engine library", f"llama-cpp-python {found['llama_cpp_python']}", found["library_error"]
     )
+    unused = ", ".join(found["unused"])
+    yield _check(
+        "engine build",
+        f"uses all that this processor has, {'with' if found['rpc'] else 'without'} RPC",
+        f"built without {unused}, which this processor has" if unused else None,
+        "make clean run builds it for this machine",
+    )
+    threads = f"{found['cores']}, flash attention {chosen.flash_attention}"
+    yield _check("engine threads", threads)
     model = found["model"]
-    shown = f"{model['name']}, {model['size'] / 1e6:.0f} MB" if model["size"] else model["path"]
-    yield (
-        _check("engine model", "ok", shown)
-        if model["ok"]
-        else _check("engine model", "fail", model["error"], "set LECTERN_MODEL, or unset it")
-    )
+    size = f", {model['size'] / 1e6:.0f} MB" if model["size"] else ""
+    yield _check("engine model", (model["name"] or model["path"]) + size, model["error"])
 
 
-def _check(name: str, verdict: str, found: str, way_out: str = "") -> dict[str, str]:
-    return {"name": name, "verdict": verdict, "found": found, "way_out": way_out}
+def _check(name: str, found: str, fault: str | None = None, way_out: str = "") -> dict[str, str]:
+    """A line for people. A fault with a way out is a warning: things work, though worse."""
+    if fault is None:
+        return {"name": name, "verdict": "ok", "found": found, "way_out": ""}
+    return {
+        "name": name,
+        "verdict": "warn" if way_out else "fail",
+        "found": fault,
+        "way_out": way_out,
+    }
 
 
 if __name__ == "__main__":

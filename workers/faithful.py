@@ -24,7 +24,7 @@ def faithful(written: str, source: str, sentences: int) -> str:
         span = carrier(text, places)
         if span is not None and len(kept) < sentences:
             kept.setdefault(span, text)
-    for span in _central(source):
+    for span in _spread(_central(source), source):
         if len(kept) >= sentences:
             break
         if not any(_overlap(span, other) for other in kept):
@@ -43,6 +43,17 @@ def _central(source: str) -> list[tuple[int, int]]:
         return sum(frequency[word] - 1 for word in bags[index]) / (len(bags[index]) + 3)
 
     return [spans[index] for index in sorted(range(len(spans)), key=weight, reverse=True)]
+
+
+def _spread(spans: list[tuple[int, int]], source: str) -> list[tuple[int, int]]:
+    """The best of every paragraph before the second best of any."""
+    seen: Counter[int] = Counter()
+    ranked = []
+    for span in spans:
+        paragraph = source.count("\n\n", 0, span[0])
+        ranked.append((seen[paragraph], span))
+        seen[paragraph] += 1
+    return [span for _, span in sorted(ranked, key=lambda each: each[0])]
 
 
 def _quotable(sentence: str) -> bool:

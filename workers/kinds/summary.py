@@ -53,7 +53,7 @@ def outline(work: Work) -> Output:
         query = select(ChunkRow).where(ChunkRow.version_id == version_id)
         chunks = list(session.scalars(query.order_by(ChunkRow.ordinal)))
         pages = select(PageRow.number, PageRow.text).where(PageRow.version_id == version_id)
-        texts = {number: text for number, text in session.execute(pages)}
+        texts = dict(session.execute(pages).all())
     language = work.tools.language
     budget = min(SECTION_TOKENS, language.context_tokens - SECTION_ANSWER - PROMPT_OVERHEAD)
     sections = list(_sections(chunks, texts, language.count_tokens, budget, document.name))
@@ -136,7 +136,7 @@ def summarise_section(work: Work) -> Output:
             PageRow.version_id == work.job.params["version_id"],
             PageRow.number.in_({part[0] for part in given["parts"]}),
         )
-        pages = {number: text for number, text in session.execute(query)}
+        pages = dict(session.execute(query).all())
     text = "\n".join(pages[page][start:end] for page, start, end in given["parts"])
     prompt = prompts.PROMPTS[given["language"]].section
     return _summarise(work, prompt, {"text": text, "title": given["title"]}, SECTION_ANSWER)
