@@ -125,13 +125,6 @@ def documents(session: Session, collection_id: str) -> list[Document]:
     return [Document.of(*row) for row in session.execute(ordered)]
 
 
-def versions(session: Session, document_id: str) -> list[Version]:
-    """The versions of a document, oldest first. Raises DocumentNotFound."""
-    document(session, document_id)
-    query = select(VersionRow).where(VersionRow.document_id == document_id)
-    return [Version.of(row) for row in session.scalars(query.order_by(VersionRow.number))]
-
-
 def page(
     session: Session, document_id: str, number: int, version_id: str | None = None
 ) -> PageText:

@@ -30,13 +30,3 @@ class Passage:
     char_end: int  #: exclusive
     heading: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A place in a document that never moves."""
-
-    version_id: str
-    page: int
-    char_start: int
-    char_end: int

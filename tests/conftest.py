@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from fleet import Fleet
 
 import ingest.settings
 import service.settings
@@ -118,3 +119,14 @@ def redis_url(redis_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("LECTERN_REDIS_URL", redis_server)
     forget_settings()
     return redis_server
+
+
+@pytest.fixture(scope="session")
+def fleet(model_file: Path) -> Iterator[Fleet]:
+    """All of Lectern as real processes, without a worker; whoever needs one starts it."""
+    started = Fleet(model_file)
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()

@@ -25,8 +25,6 @@ import redis
 from redis.exceptions import RedisError
 
 ROOT = Path(__file__).resolve().parents[1]
-#: The re-quantised default model is kept between runs: making it takes longer than the tests.
-MODELS = ROOT / ".pytest_cache" / "models"
 PATIENCE = 180.0
 LEASE_SECONDS = 4.0
 
@@ -58,7 +56,7 @@ class Fleet:
         self._ports = {"chroma": free_port(), "service": free_port()}
         self._model = model
         self.running: list[subprocess.Popen[bytes]] = []
-        self.redis: subprocess.Popen[bytes] | None = None
+        self._workers: list[subprocess.Popen[bytes]] = []
         self.client = httpx.Client(
             base_url=f"http://127.0.0.1:{self._ports['service']}", timeout=PATIENCE
         )
@@ -75,6 +73,7 @@ class Fleet:
             "LECTERN_MODEL": str(self._model),
             "LECTERN_LEASE_SECONDS": str(LEASE_SECONDS),
             "LECTERN_TICK_SECONDS": "0.5",
+            "LECTERN_CONTEXT": "1536",  # shorter sections: more steps in less time
         }
 
     @property
@@ -84,11 +83,8 @@ class Fleet:
     def start(self) -> None:
         self.data.mkdir()
         self.start_redis()
-        chroma = Path(sys.executable).with_name("chroma")
-        port, path = f"--port={self._ports['chroma']}", f"--path={self.folder / 'chroma'}"
-        self._spawn([chroma, "run", "--host", "127.0.0.1", port, path], "chroma")
         self._spawn([sys.executable, "-m", "service"], "service")
-        until(lambda: _answers(f"{self.chroma_url}/api/v2/heartbeat"), "Chroma answers")
+        self.start_chroma()
         until(lambda: _answers(f"{self.client.base_url}/healthz"), "the service answers")
 
     def start_redis(self) -> None:
@@ -101,9 +97,16 @@ class Fleet:
         self.redis = self._spawn([binary, *options, "--appendonly", "yes"], "redis")
         until(self._redis_answers, "Redis answers")
 
+    def start_chroma(self) -> None:
+        program = Path(sys.executable).with_name("chroma")
+        port, path = f"--port={self._ports['chroma']}", f"--path={self.folder / 'chroma'}"
+        self.chroma = self._spawn([program, "run", "--host", "127.0.0.1", port, path], "chroma")
+        until(lambda: _answers(f"{self.chroma_url}/api/v2/heartbeat"), "Chroma answers")
+
     def start_worker(self) -> subprocess.Popen[bytes]:
         """A worker that is ready to take steps."""
         process = self._spawn([sys.executable, "-m", "workers"], "worker")
+        self._workers.append(process)
 
         def seen() -> bool:
             assert process.poll() is None, self.log("worker")
@@ -111,6 +114,9 @@ class Fleet:
 
         until(seen, "the worker is seen")
         return process
+
+    def workers_running(self) -> list[subprocess.Popen[bytes]]:
+        return [process for process in self._workers if process.poll() is None]
 
     def workers(self) -> list[int]:
         """Pids of the workers that the database knows."""

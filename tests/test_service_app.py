@@ -172,7 +172,7 @@ def test_every_error_class_has_a_status() -> None:
     assert {status_of(kind) for kind in every(LecternError)} <= {
         400, 403, 404, 409, 413, 415, 421, 422, 500, 503, 504, 507,
     }  # fmt: skip
-    assert status_of_code("collection_empty") == 422
+    assert status_of_code("empty_document") == 422
     assert status_of_code("never heard of") == 500
 
 

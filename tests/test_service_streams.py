@@ -215,7 +215,7 @@ def test_an_answer_can_be_awaited(live: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("status", "error", "expected"),
     [
-        (JobStatus.FAILED, {"code": "collection_empty", "message": "x"}, (422, "collection_empty")),
+        (JobStatus.FAILED, {"code": "empty_document", "message": "x"}, (422, "empty_document")),
         (JobStatus.FAILED, {"code": "unheard_of", "message": "x"}, (500, "unheard_of")),
         (JobStatus.CANCELLED, {"code": "cancelled", "message": "x"}, (409, "cancelled")),
         (JobStatus.FAILED, None, (500, "failed")),

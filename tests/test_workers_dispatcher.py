@@ -144,7 +144,9 @@ candidates = st.builds(
 )
 
 
-@given(st.lists(candidates, max_size=30), st.dictionaries(st.sampled_from("abc"), st.integers(0, 5)))
+@given(
+    st.lists(candidates, max_size=30), st.dictionaries(st.sampled_from("abc"), st.integers(0, 5))
+)
 def test_the_order_is_fair(waiting: list[Candidate], in_flight: dict[str, int]) -> None:
     ordered = fair_order(waiting, Counter(in_flight))
     assert sorted(ordered) == sorted(one.step_id for one in waiting)

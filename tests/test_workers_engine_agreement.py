@@ -135,11 +135,11 @@ def test_alone_then_from_its_own_kv(
 def test_beside_others_that_come_and_go(
     engine: Engine, prompt: tuple[int, ...], reference: list[Any]
 ) -> None:
+    forget_slots(engine)
     others = [
         engine.generate(Request(prompt[9 * n : 9 * n + 30], 9 + 7 * n, lane=Lane.BATCH))
         for n in range(3)
     ]
-    forget_slots(engine)
     ours = ask(engine, prompt, 3)
     for other in others:
         list(other)

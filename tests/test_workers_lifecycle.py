@@ -1,5 +1,7 @@
 """What becomes of a job when its steps end, in any order and after anything."""
 
+from contextlib import suppress
+
 import pytest
 from fakes import Office, first_step, new_collection, read, set_step, store
 
@@ -108,12 +110,10 @@ def test_lost_steps_of_one_job_settle_it_once_in_the_same_transaction() -> None:
     job, claims = two_running()
     for claim in claims:
         set_step(claim.step.id, lost=steps.LOST_LIMIT - 1, lease_until=0.0)
-    with pytest.raises(RuntimeError), writing() as session:
+    with suppress(RuntimeError), writing() as session:
         assert len(lifecycle.reclaim(session)) == 1
         raise RuntimeError  # a crash before the commit
-    assert {first_step(job).status, *(step.status for step in jobs.steps_of(job.id))} >= {
-        StepStatus.RUNNING
-    }
+    assert [step.status for step in jobs.steps_of(job.id)].count(StepStatus.RUNNING) == 2
     with writing() as session:
         (ended,) = lifecycle.reclaim(session)
     assert (ended.status, (ended.error or {})["code"]) == (JobStatus.FAILED, "step_poisoned")

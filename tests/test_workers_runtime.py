@@ -205,6 +205,7 @@ def test_leases_live_as_long_as_the_work(office: Office) -> None:
 def test_leases_live_on_while_a_stopping_worker_ends_its_work(office: Office) -> None:
     job = summary(office)
     office.runtime.start()
+
     def stop_and_linger() -> None:
         office.runtime.stop()
         time.sleep(2.5)

@@ -3,11 +3,10 @@
 LecternError
 ├── JobNotFound, ConversationNotFound
 ├── Refused
-│   ├── EmptyQuestion, QuestionTooLong, DocumentNotReady, CollectionEmpty
+│   ├── EmptyQuestion, QuestionTooLong, DocumentNotReady
 │   └── PromptTooLong
 ├── Unavailable
-│   ├── QueueUnavailable, LanguageModelUnavailable
-│   └── EngineStopped
+│   └── LanguageModelUnavailable, EngineStopped
 ├── ModelMissing, ModelUnusable
 ├── StepPoisoned
 └── Cancelled, LeaseLost     signals: they end a step without failing it
@@ -46,22 +45,10 @@ class DocumentNotReady(Refused):
     code = "document_not_ready"
 
 
-class CollectionEmpty(Refused):
-    """The collection holds no document that has been read."""
-
-    code = "collection_empty"
-
-
 class PromptTooLong(Refused):
     """The prompt has {prompt} tokens; with {reserved} kept for the answer the limit is {limit}."""
 
     code = "prompt_too_long"
-
-
-class QueueUnavailable(Unavailable):
-    """Redis does not answer."""
-
-    code = "queue_unavailable"
 
 
 class LanguageModelUnavailable(Unavailable):
@@ -98,12 +85,6 @@ class Cancelled(LecternError):
     """The job was cancelled."""
 
     code = "cancelled"
-
-
-class DeadlinePassed(LecternError):
-    """The work took longer than {seconds} s and was stopped."""
-
-    code = "deadline_passed"
 
 
 class LeaseLost(LecternError):

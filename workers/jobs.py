@@ -254,7 +254,7 @@ def counts() -> dict[str, int]:
     """How many jobs stand in each status."""
     with reading() as session:
         found = session.execute(select(JobRow.status, func.count()).group_by(JobRow.status))
-        return {status: count for status, count in found}
+        return dict(found.tuples().all())
 
 
 def silence() -> float | None:

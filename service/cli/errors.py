@@ -38,12 +38,6 @@ class JobFailed(LecternError):
         self.code = code
 
 
-class UploadsFailed(LecternError):
-    """{failed} of {total} files could not be read."""
-
-    code = "uploads_failed"
-
-
 class NoSuchDocument(LecternError):
     """There is no document or file named “{name}”."""
 

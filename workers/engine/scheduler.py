@@ -122,7 +122,7 @@ class Scheduler:
             with compute.turn():
                 self._context.decode(rows)
         except EngineStopped as error:
-            log.exception("decode_failed", rows=len(rows))
+            log.warning("decode_failed", rows=len(rows), error=str(error))
             for share in shares:
                 self._active.remove(share.sequence)
                 self._slots.forget(share.sequence.slot)

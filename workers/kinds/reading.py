@@ -157,11 +157,7 @@ def embed_chunks(work: Work) -> Output:
     done = 0
     while batch := _pending(work):
         work.check()
-        vectors = work.tools.embedder.embed([text for _, text in batch])
-        with work.write() as session:
-            _claim_embedder(session, work)
-            for (chunk, _), vector in zip(batch, vectors, strict=True):
-                session.get_one(ChunkRow, chunk.id).embedding = embed.to_blob(vector)
+        vectors = _vectors(work, batch)
         entries = [
             Entry(chunk.id, chunk.version_id, str(work.job.document_id), chunk.page, vector)
             for (chunk, _), vector in zip(batch, vectors, strict=True)
@@ -172,6 +168,21 @@ def embed_chunks(work: Work) -> Output:
             session.execute(update(ChunkRow).where(ChunkRow.id.in_(ids)).values(indexed=True))
         done += len(batch)
     return Output({"chunks": done, "embed_ms": round(1e3 * (time.monotonic() - began))})
+
+
+def _vectors(work: Work, batch: list[tuple[ChunkRow, str]]) -> list[Any]:
+    """The chunks' vectors: those an interrupted try has kept, and the others computed and kept."""
+    missing = [(chunk.id, text) for chunk, text in batch if chunk.embedding is None]
+    made = work.tools.embedder.embed([text for _, text in missing])
+    known = {chunk_id: vector for (chunk_id, _), vector in zip(missing, made, strict=True)}
+    with work.write() as session:
+        _claim_embedder(session, work)
+        for chunk_id, vector in known.items():
+            session.get_one(ChunkRow, chunk_id).embedding = embed.to_blob(vector)
+    return [
+        known[chunk.id] if chunk.embedding is None else embed.from_blob(chunk.embedding)
+        for chunk, _ in batch
+    ]
 
 
 def _pending(work: Work) -> list[tuple[ChunkRow, str]]:

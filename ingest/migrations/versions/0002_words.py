@@ -13,7 +13,8 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         op.execute(
             "CREATE VIRTUAL TABLE chunk_words USING fts5("
-            "chunk_id UNINDEXED, scope, version, words, tokenize = \"porter unicode61 tokenchars '_'\")"
+            "chunk_id UNINDEXED, scope, version, words, "
+            "tokenize = \"porter unicode61 tokenchars '_'\")"
         )
         return
     op.execute(
