@@ -20,7 +20,7 @@ from ingest.errors import (
     PageNotFound,
 )
 from ingest.names import file_name, one_line
-from ingest.records import Collection, Document, Original, PageText, Version
+from ingest.records import Collection, Document, Original, PageText
 from ingest.tables import (
     ChunkRow,
     CollectionRow,

@@ -77,7 +77,7 @@ def engine(model_file: Path) -> Iterator[Engine]:
         context=2048,
         batch_slots=4,
         interactive_slots=2,
-        threads=0,
+        threads=1,  # two would wait for each other on a machine that does something else besides
         flash_attention="off",
         prefix_cache_mb=64,
     )

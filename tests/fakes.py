@@ -4,6 +4,7 @@ What they do is instant and always the same; what depends on a real model is tes
 """
 
 import hashlib
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,12 +14,14 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import Field
+from reportlab.pdfgen.canvas import Canvas
 from sqlalchemy import select
 
 from ingest import library
 from ingest.blobs import Intake
 from ingest.database import now, reading, writing
 from ingest.records import Document, Original
+from ingest.sniff import media_type
 from ingest.vectors import Entry, Hit
 from workers import jobs, submit
 from workers.jobs import UNSTARTED, Job
@@ -186,14 +189,14 @@ def store(collection_id: str, content: str | bytes, name: str = "a.txt") -> Docu
     """A document in the library, not read yet."""
     intake = Intake()
     intake.write(content.encode() if isinstance(content, str) else content)
-    original = Original(name, "text/plain", intake.sha256, intake.size)
+    original = Original(name, media_type(intake.head, name), intake.sha256, intake.size)
     with writing() as session:
         document, _ = library.add(session, collection_id, original)
         intake.commit()
     return document
 
 
-def read(office: Office, collection_id: str, content: str, name: str = "a.txt") -> Document:
+def read(office: Office, collection_id: str, content: str | bytes, name: str = "a.txt") -> Document:
     """A document that has been read."""
     document = store(collection_id, content, name)
     office.work(submit.read(document.id))
@@ -207,3 +210,15 @@ def prose(paragraphs: int, words: int = 60, topic: str = "harbour") -> str:
         " ".join(f"{topic}{number}w{place}" for place in range(words)) + "."
         for number in range(paragraphs)
     )
+
+
+def pdf(*pages: str, **options: Any) -> bytes:
+    """A PDF with the lines of each text on a page of its own."""
+    body = io.BytesIO()
+    canvas = Canvas(body, pagesize=(600, 800), **options)
+    for text in pages:
+        for place, line in enumerate(text.split("\n")):
+            canvas.drawString(40, 760 - 12 * place, line)
+        canvas.showPage()
+    canvas.save()
+    return body.getvalue()

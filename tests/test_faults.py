@@ -20,7 +20,7 @@ def lectern(fleet: Fleet) -> Iterator[Fleet]:
     yield fleet
     for process in fleet.workers_running():
         process.send_signal(signal.SIGCONT)
-        fleet.kill(process)
+        fleet.kill(process, signal.SIGTERM)
 
 
 def summary_at_work(lectern: Fleet, sections: int = 7) -> str:

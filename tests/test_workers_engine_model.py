@@ -21,7 +21,8 @@ def text_of(engine: Engine, tokens: tuple[int, ...] | list[int]) -> str:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "Plain words.", "繁體中文的堤防。", "👩‍👩‍👧 é \n\t  x", "a\x00b", "<|im_end|>", "  "]
+    "text",
+    ["", "Plain words.", "繁體中文的堤防。", "👩‍👩‍👧 é \n\t  x", "a\x00b", "<|im_end|>", "  "],
 )
 def test_tokens_and_pieces_round_trip(engine: Engine, text: str) -> None:
     assert text_of(engine, engine.model.tokens(text)) == text

@@ -36,9 +36,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def prefilling(lane: Lane, length: int = 1000, prefix: int = 0) -> Sequence:
     sampler: Any = SimpleNamespace(close=lambda: None)
-    request = Request(
-        prompt=tuple(range(length)), max_tokens=9, lane=lane, prefix_tokens=prefix
-    )
+    request = Request(prompt=tuple(range(length)), max_tokens=9, lane=lane, prefix_tokens=prefix)
     return Sequence(Answer(request), sampler)
 
 

@@ -169,7 +169,7 @@ def test_a_person_comes_first_and_the_background_pauses(
 ) -> None:
     monkeypatch.setattr(policy, "STARVATION_FLOOR", 1e9)
     jobs = [
-        engine.generate(asked(engine, f"Go {n}.", sampling=ENDLESS, max_tokens=60))
+        engine.generate(asked(engine, f"Go {n}.", sampling=ENDLESS, max_tokens=30))
         for n in range(4)
     ]
     lines = [iter(job) for job in jobs]
@@ -191,7 +191,7 @@ def test_a_person_comes_first_and_the_background_pauses(
 
 def test_people_never_wait_for_a_slot_behind_the_background(engine: Engine, steps: Steps) -> None:
     jobs = [
-        engine.generate(asked(engine, "Go.", sampling=ENDLESS, max_tokens=40)) for _ in range(6)
+        engine.generate(asked(engine, "Go.", sampling=ENDLESS, max_tokens=25)) for _ in range(6)
     ]
     until(lambda: len(engine._scheduler._active) == 4)
     chats = [engine.generate(asked(engine, "Hi?", lane=Lane.INTERACTIVE)) for _ in range(2)]

@@ -21,7 +21,8 @@ class Prompts:
 
     section: ChatPromptTemplate  #: text, title
     merge: ChatPromptTemplate  #: text
-    answer: ChatPromptTemplate  #: sources, question
+    answer: ChatPromptTemplate  #: sources, earlier, question, refusal
+    turn: str  #: question, answer: one earlier turn of the conversation
     refusal: str
 
 
@@ -56,10 +57,11 @@ ENGLISH = Prompts(
     answer=_chat(
         f"You answer questions from documents, in their own words. {GUARD}",
         f"{FENCE}\n{{sources}}\n{FENCE}\n\n"
-        "Question: {question}\n"
+        "{earlier}Question: {question}\n"
         "Answer in one or two sentences, copying the words of the documents. "
         "If they do not say it, write: {refusal}",
     ),
+    turn="Earlier question: {question}\nEarlier answer: {answer}\n\n",
     refusal="The documents do not answer this question.",
 )
 
@@ -76,9 +78,10 @@ CHINESE = Prompts(
     ),
     answer=_chat(
         f"你依據文件回答問題，使用文件原來的文字與繁體中文。{GUARD_ZH}",
-        f"{FENCE}\n{{sources}}\n{FENCE}\n\n問題：{{question}}\n"
+        f"{FENCE}\n{{sources}}\n{FENCE}\n\n{{earlier}}問題：{{question}}\n"
         "請以一到兩句回答，直接引用文件的文字。文件沒有提到時，請寫：{refusal}",
     ),
+    turn="先前的問題：{question}\n先前的回答：{answer}\n\n",
     refusal="文件中沒有這個問題的答案。",
 )
 

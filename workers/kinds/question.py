@@ -13,15 +13,14 @@ from sqlalchemy.orm import Session
 
 from ingest.errors import LecternError
 from ingest.search import Findings, Found, find
-from workers import citations, conversations, prompts, writing
+from workers import citations, conversations, prompts, steps, writing
 from workers.jobs import Job, Step
 from workers.language import CJK
 from workers.relevance import best_quote
-from workers.tables import JobDocumentRow
 from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 
 PASSAGES = 12  #: asked of the search
-SOURCES = 4  #: shown to the model
+SOURCES = 4  #: kept, and shown to the model as far as they fit
 ANSWER_TOKENS = 160
 PROMPT_OVERHEAD = 256
 HISTORY_TURNS = 1
@@ -35,19 +34,16 @@ CARRIED = 0.5  #: share of the model's sentences that the evidence must carry
 def retrieve(work: Work) -> Output:
     """Find the evidence and decide whether there is any."""
     began = time.monotonic()
-    query = _query(work)
+    query = " ".join([*(turn.question for turn in _earlier(work)), work.job.params["question"]])
     findings = find(
-        str(work.job.collection_id),
-        query,
-        PASSAGES,
-        work.tools.embedder,
-        work.tools.index,
+        str(work.job.collection_id), query, PASSAGES, work.tools.embedder, work.tools.index
     )
-    quote = best_quote(query, findings.passages[:SOURCES], work.tools.embedder)
+    sources = _still_there(work, findings.passages[:SOURCES])
+    quote = best_quote(query, sources, work.tools.embedder)
     best = quote.score if quote else 0.0
     return Output(
         {
-            "passages": [passage.public() for passage in findings.passages],
+            "passages": [source.public() for source in sources],
             "searched": _searched(findings, best),
             "enough": best >= EVIDENCE,
             "timings": findings.timings,
@@ -56,10 +52,9 @@ def retrieve(work: Work) -> Output:
     )
 
 
-def _query(work: Work) -> str:
-    """The question, behind the one before it: “and in 2024?” means nothing alone."""
-    earlier = conversations.history(work.job.params["conversation_id"], work.job.id, HISTORY_TURNS)
-    return " ".join([*(turn.question for turn in earlier), work.job.params["question"]])
+def _earlier(work: Work) -> list[conversations.Turn]:
+    """The turn before this one: “and in 2024?” means nothing alone."""
+    return conversations.history(work.job.params["conversation_id"], work.job.id, HISTORY_TURNS)
 
 
 def _searched(findings: Findings, best: float) -> dict[str, Any]:
@@ -76,12 +71,12 @@ def answer(work: Work) -> Output:
     wording = prompts.PROMPTS[tongue_of(question)]
     passages = [Found(**passage) for passage in work.step.input["passages"]]
     sources = _fitting(work, passages, question)
-    _remember_documents(work, sources)
     given = {
         "sources": "\n".join(
             prompts.source(number, f"{source.document_name}, p. {source.page}", source.text)
             for number, source in enumerate(sources, 1)
         ),
+        "earlier": _told(_earlier(work), wording),
         "question": prompts.harmless(question),
         "refusal": wording.refusal,
     }
@@ -102,6 +97,12 @@ def answer(work: Work) -> Output:
             "answer_ms": written.total_ms,
         }
     )
+
+
+def _told(turns: list[conversations.Turn], wording: prompts.Prompts) -> str:
+    """Earlier questions and answers, for the prompt."""
+    lines = (wording.turn.format(question=t.question, answer=t.answer or "") for t in turns)
+    return prompts.harmless("".join(lines))
 
 
 def tongue_of(question: str) -> prompts.Tongue:
@@ -148,7 +149,9 @@ def _fitting(work: Work, passages: list[Found], question: str) -> list[Found]:
     """The best passages that fit the prompt, in the order in which they stand in the library."""
     language = work.tools.language
     left = language.context_tokens - ANSWER_TOKENS - PROMPT_OVERHEAD
-    left -= language.count_tokens(question)
+    left -= language.count_tokens(question) + sum(
+        language.count_tokens(f"{turn.question} {turn.answer}") for turn in _earlier(work)
+    )
     chosen: list[Found] = []
     for passage in passages:
         tokens = language.count_tokens(passage.text) + language.count_tokens(passage.document_name)
@@ -158,25 +161,25 @@ def _fitting(work: Work, passages: list[Found], question: str) -> list[Found]:
     return sorted(chosen, key=lambda one: (one.document_id, one.page, one.char_start))
 
 
-def _remember_documents(work: Work, sources: list[Found]) -> None:
-    """What the answer is made of: deleting one of them deletes the answer."""
+def _still_there(work: Work, sources: Sequence[Found]) -> list[Found]:
+    """The sources whose documents exist, noted as what the answer is made of."""
     with work.write() as session:
-        for document_id in {source.document_id for source in sources}:
-            session.merge(JobDocumentRow(job_id=work.job.id, document_id=document_id))
+        there = steps.draw_on(session, work.step, (source.document_id for source in sources))
+    return [source for source in sources if source.document_id in there]
 
 
-def plan(job: Job, steps: Sequence[Step]) -> Plan:
+def plan(job: Job, done: Sequence[Step]) -> Plan:
     """Evidence, then the answer; or the refusal at once."""
-    found = steps[0].output
+    found = done[0].output
     if found is None:
         return Plan(Progress(0, 2, "searching"))
     if not found["enough"]:
         refusal = prompts.PROMPTS[tongue_of(job.params["question"])].refusal
         return Plan(Progress(2, 2, "done"), result=_result(job, found, refused(refusal, None)))
-    if len(steps) == 1:
+    if len(done) == 1:
         given = {"passages": found["passages"]}
         return Plan(Progress(1, 2, "answering"), steps=(NewStep("answer", 0, given),))
-    reply = steps[1].output
+    reply = done[1].output
     if reply is None:
         return Plan(Progress(1, 2, "answering"))
     return Plan(Progress(2, 2, "done"), result=_result(job, found, reply))

@@ -1,0 +1,127 @@
+"""What LangChain's own suites do not ask of the chat model."""
+
+import json
+from typing import Any
+
+import pytest
+from langchain_core.messages import (
+    AIMessage,
+    ChatMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from langchain_core.prompts import ChatPromptTemplate
+from pydantic import BaseModel, Field
+
+from workers.chat_model import LecternChat, _merged
+from workers.engine.engine import Engine
+from workers.engine.requests import Request
+from workers.engine.sampler import GrammarRefused
+from workers.engine.template import Message
+from workers.errors import PromptTooLong
+from workers.jobs import Lane
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture
+def chat(engine: Engine) -> LecternChat:
+    return LecternChat(engine=engine, max_tokens=8)
+
+
+class Place(BaseModel):
+    """A place in a document."""
+
+    page: int = Field(ge=1, le=9)
+    kind: str = Field(pattern="^(table|text)$")
+
+
+class Found(BaseModel):
+    """What was found."""
+
+    sure: bool
+    places: list[Place] = Field(max_length=2)
+
+
+def test_structured_output_is_what_the_schema_says(engine: Engine) -> None:
+    chat = LecternChat(engine=engine, max_tokens=120)
+    found = chat.with_structured_output(Found).invoke("Where is the revenue? On page 3, a table.")
+    assert isinstance(found, Found)
+    both = chat.with_structured_output(Found.model_json_schema(), include_raw=True).invoke("Where?")
+    assert json.loads(both["raw"].text) == both["parsed"]
+    assert both["parsing_error"] is None
+
+
+def test_an_answer_cut_short_is_a_parsing_error(engine: Engine) -> None:
+    chat = LecternChat(engine=engine, max_tokens=2)
+    both = chat.with_structured_output(Found, include_raw=True).invoke("Where?")
+    assert both["parsed"] is None
+    assert both["parsing_error"] is not None
+
+
+def test_streams_with_usage_and_a_reason(chat: LecternChat) -> None:
+    chain = ChatPromptTemplate([("system", "Be brief."), ("human", "{text}")]) | chat
+    whole: Any = None
+    for chunk in chain.stream({"text": "繁體中文是什麼？"}):
+        whole = chunk if whole is None else whole + chunk
+    assert whole.response_metadata["finish_reason"] in {"stop", "length"}
+    usage = whole.usage_metadata
+    assert usage["output_tokens"] <= 8
+    assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
+    assert "\ufffd" not in whole.text[:-1]
+
+
+def test_what_is_bound_reaches_the_engine(
+    chat: LecternChat, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Request] = []
+    generate = engine.generate
+
+    def recording(request: Request) -> Any:
+        asked.append(request)
+        return generate(request)
+
+    monkeypatch.setattr(engine, "generate", recording)
+    bound = chat.bind(lane=Lane.BATCH, max_tokens=3, temperature=0.5, seed=7, stop=["\n"])
+    bound.invoke("Hello")
+    (request,) = asked
+    assert (request.lane, request.max_tokens, request.stop) == (Lane.BATCH, 3, ("\n",))
+    assert (request.sampling.temperature, request.sampling.seed) == (0.5, 7)
+    chat.bind(cancelled=lambda: True).invoke("Hello")
+    assert asked[-1].cancelled()
+
+
+def test_refuses_what_does_not_fit_and_odd_grammars(chat: LecternChat, engine: Engine) -> None:
+    with pytest.raises(PromptTooLong):
+        chat.invoke("word " * engine.context_tokens)
+    with pytest.raises(GrammarRefused):
+        chat.bind(grammar="nonsense").invoke("Hello")
+
+
+def test_without_a_limit_takes_what_the_context_leaves(engine: Engine) -> None:
+    chat = LecternChat(engine=engine)
+    short = chat._request([HumanMessage("Hello")], None, {})
+    assert short.max_tokens == 512
+    long = chat._request([HumanMessage("word " * 1700)], None, {})
+    assert long.max_tokens == engine.context_tokens - len(long.prompt)
+    assert chat.get_num_tokens("Hello") == engine.count_tokens("Hello")
+
+
+def test_roles_alternate() -> None:
+    merged = _merged(
+        [
+            SystemMessage("a"),
+            SystemMessage("b"),
+            HumanMessage("c"),
+            ToolMessage("d", tool_call_id="1"),
+            AIMessage("e"),
+            ChatMessage("f", role="critic"),
+        ]
+    )
+    assert list(merged) == [
+        Message("system", "a\n\nb"),
+        Message("user", "c\n\nd"),
+        Message("assistant", "e"),
+        Message("user", "f"),
+    ]
