@@ -57,6 +57,13 @@ class Embedder:
         unknown = self._tokenizer.unk_token_id
         return sum(token == unknown for token in tokens) / len(tokens) if tokens else 1.0
 
+    def embed_question(self, text: str) -> Any:
+        """A unit vector, float32, with the prompt the model wants before questions."""
+        with compute.turn():
+            return self._model.encode_query(
+                text, normalize_embeddings=True, show_progress_bar=False
+            )
+
     def embed(self, texts: list[str]) -> Any:
         """Unit vectors, float32, shape (texts, dimensions), in the order of `texts`.
 
@@ -67,7 +74,7 @@ class Embedder:
         for begin in range(0, len(order), BATCH):
             batch = order[begin : begin + BATCH]
             with compute.turn():
-                vectors[batch] = self._model.encode(
+                vectors[batch] = self._model.encode_document(
                     [texts[index] for index in batch],
                     batch_size=BATCH,
                     normalize_embeddings=True,

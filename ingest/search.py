@@ -83,7 +83,7 @@ def find(
     clock.lap("words_ms")
     similar: dict[str, float] = {}
     if embedder.unknown_share(query) <= UNKNOWN_SHARE:
-        vector = embedder.embed([query])[0]
+        vector = embedder.embed_question(query)
         clock.lap("embed_ms")
         hits = index.search(collection_id, vector, DEPTH)
         similar = {hit.chunk_id: hit.similarity for hit in hits}

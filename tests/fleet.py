@@ -25,10 +25,11 @@ import redis
 from redis.exceptions import RedisError
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 180.0
+PATIENCE = 600.0
 LEASE_SECONDS = 4.0
 
 Made = dict[str, Any]
+Process = subprocess.Popen[bytes]
 
 
 def until(find: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
@@ -55,8 +56,8 @@ class Fleet:
         self.data = self.folder / "data"
         self._ports = {"chroma": free_port(), "service": free_port()}
         self._model = model
-        self.running: list[subprocess.Popen[bytes]] = []
-        self._workers: list[subprocess.Popen[bytes]] = []
+        self.running: list[Process] = []
+        self._workers: list[Process] = []
         self.client = httpx.Client(
             base_url=f"http://127.0.0.1:{self._ports['service']}", timeout=PATIENCE
         )
@@ -73,7 +74,10 @@ class Fleet:
             "LECTERN_MODEL": str(self._model),
             "LECTERN_LEASE_SECONDS": str(LEASE_SECONDS),
             "LECTERN_TICK_SECONDS": "0.5",
-            "LECTERN_CONTEXT": "1536",  # shorter sections: more steps in less time
+            # Short sections: more steps in less time. One thread: several that wait for each
+            # other on cores that somebody else is using too are a hundred times slower.
+            "LECTERN_CONTEXT": "1280",
+            "LECTERN_THREADS": "1",
         }
 
     @property
@@ -103,7 +107,7 @@ class Fleet:
         self.chroma = self._spawn([program, "run", "--host", "127.0.0.1", port, path], "chroma")
         until(lambda: _answers(f"{self.chroma_url}/api/v2/heartbeat"), "Chroma answers")
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
+    def start_worker(self) -> Process:
         """A worker that is ready to take steps."""
         process = self._spawn([sys.executable, "-m", "workers"], "worker")
         self._workers.append(process)
@@ -115,14 +119,14 @@ class Fleet:
         until(seen, "the worker is seen")
         return process
 
-    def workers_running(self) -> list[subprocess.Popen[bytes]]:
+    def workers_running(self) -> list[Process]:
         return [process for process in self._workers if process.poll() is None]
 
     def workers(self) -> list[int]:
         """Pids of the workers that the database knows."""
         return [pid for (pid,) in self.sql("SELECT pid FROM workers")]
 
-    def kill(self, process: subprocess.Popen[bytes], how: int = signal.SIGKILL) -> None:
+    def kill(self, process: Process, how: int = signal.SIGKILL) -> None:
         """End one of our processes, and wait for its end."""
         process.send_signal(how)
         process.wait(timeout=PATIENCE)
@@ -149,6 +153,17 @@ class Fleet:
         with closing(sqlite3.connect(self.data / "lectern.db", timeout=30)) as connection:
             return connection.execute(query, given).fetchall()
 
+    def can_write(self) -> bool:
+        """Whether nobody holds the database's write lock now."""
+        path = self.data / "lectern.db"
+        try:
+            with closing(sqlite3.connect(path, timeout=1, isolation_level=None)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return False
+        return True
+
     def wire(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(self.folder / "redis.sock"), decode_responses=True)
 
@@ -159,7 +174,7 @@ class Fleet:
         except (RedisError, OSError):
             return False
 
-    def _spawn(self, command: list[Any], name: str) -> subprocess.Popen[bytes]:
+    def _spawn(self, command: list[Any], name: str) -> Process:
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [str(part) for part in command],

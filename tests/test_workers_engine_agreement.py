@@ -6,7 +6,7 @@ stream would differ by a lot.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import llama_cpp
 import llama_cpp.llama_cpp as llama
@@ -26,14 +26,14 @@ pytestmark = pytest.mark.model
 FORCED = 12  #: tokens
 PROMPT = 420  #: tokens: more than one chunk of the background
 PREFIX = 60
-FARTHEST = 0.02  #: Kullback-Leibler divergence in nats; a wrong position costs whole nats
+FARTHEST = 0.1  #: Kullback-Leibler divergence in nats; kernels differ by up to 0.03, measured
 
 
 class Forcing(Sampler):
     """Keeps the logits of each step and answers what `tokens` says."""
 
     tokens: tuple[int, ...] = ()
-    seen: dict[int, list[Any]] = {}
+    seen: ClassVar[dict[int, list[Any]]] = {}
 
     def __init__(self, model: Model, sampling: Sampling) -> None:
         super().__init__(model, sampling)

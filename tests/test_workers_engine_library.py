@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import llama_cpp.llama_cpp as llama
 import pytest
 
 from workers.engine import engine, library
@@ -24,7 +25,7 @@ def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_another_layout_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     shifted = SimpleNamespace(**{**library.EXPECTED_DEFAULTS, "n_ubatch": 0, "type_k": 7})
-    monkeypatch.setattr(library.llama, "llama_context_default_params", lambda: shifted)
+    monkeypatch.setattr(llama, "llama_context_default_params", lambda: shifted)
     with pytest.raises(library.LibraryUnusable, match="n_ubatch, type_k"):
         library.check()
 

@@ -289,7 +289,7 @@ def test_closing_fails_what_is_unfinished(small: Engine) -> None:
 
 
 def test_a_full_context_is_used_to_the_last_token(small: Engine) -> None:
-    request = asked(small, "Go.", sampling=ENDLESS)
+    request = asked(small, "word " * 250, sampling=ENDLESS)
     left = small.context_tokens - len(request.prompt)
     answer = small.generate(replace(request, max_tokens=left))
     text_of(answer)

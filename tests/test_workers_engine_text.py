@@ -1,5 +1,7 @@
 """Token bytes become text: whole characters, and nothing from a stop string on."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ TEXTS = st.text("ab</。結束👩‍é ", max_size=40)
 def streamed(raw: bytes, cuts: list[int], stops: tuple[str, ...]) -> str:
     stream, pieces = TextStream(stops), []
     edges = sorted({0, len(raw), *(cut % (len(raw) + 1) for cut in cuts)})
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         pieces.append(stream.push(raw[begin:end]))
         if stream.stopped:
             return "".join(pieces)

@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+import llama_cpp.llama_cpp as llama
 import pytest
 
 from workers.engine import weights
@@ -20,7 +21,7 @@ def quantised(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         Path(target.decode()).write_bytes(b"GGUF but smaller")
         return 0
 
-    monkeypatch.setattr(weights.llama, "llama_model_quantize", quantise)
+    monkeypatch.setattr(llama, "llama_model_quantize", quantise)
     return asked
 
 
@@ -51,7 +52,7 @@ def test_a_rest_of_an_interrupted_try_is_written_over(
 
 
 def test_failing_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights.llama, "llama_model_quantize", lambda *_: 1)
+    monkeypatch.setattr(llama, "llama_model_quantize", lambda *_: 1)
     with pytest.raises(ModelUnusable, match="re-quantised"):
         weights.chosen("", tmp_path)
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]

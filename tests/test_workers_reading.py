@@ -10,6 +10,7 @@ from ingest.search import find
 from ingest.tables import ChunkRow, CollectionRow, DocumentRow, PageRow, VersionRow
 from workers import jobs, steps, submit
 from workers.jobs import JobStatus, StepStatus
+from workers.kinds import embedding
 from workers.kinds import reading as kind
 
 pytestmark = pytest.mark.usefixtures("migrated")
@@ -89,7 +90,7 @@ def test_nothing_is_found_before_the_whole_document_is_read(
 def test_a_crash_between_embedding_and_index_repeats_only_what_is_missing(
     office: Office, collection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kind, "CHUNKS_PER_WRITE", 8)
+    monkeypatch.setattr(embedding, "CHUNKS_PER_WRITE", 8)
     document = store(collection, prose(80))
     job = submit.read(document.id)
     office.runtime.run(first_step(job).id)

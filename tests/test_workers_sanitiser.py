@@ -1,6 +1,7 @@
 """The model's text reaches nobody with a link, an image, a tag or an invisible character in it."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -25,8 +26,7 @@ FORBIDDEN = re.compile(
 def streamed(text: str, cuts: list[int]) -> str:
     sanitiser = Sanitiser()
     edges = sorted({0, len(text), *(cut % (len(text) + 1) for cut in cuts)})
-    pairs = zip(edges, edges[1:], strict=False)
-    pieces = [sanitiser.push(text[begin:end]) for begin, end in pairs]
+    pieces = [sanitiser.push(text[begin:end]) for begin, end in pairwise(edges)]
     return "".join(pieces) + sanitiser.finish()
 
 

@@ -1,7 +1,7 @@
 """Which words of which source carry a sentence: string evidence, no model asked.
 
 A sentence is compared with every sentence of the evidence, and with up to three neighbours, as bags
-and as orders of normalised tokens: words folded (NFKC, case), CJK text as single characters, so
+and as orders of normalised tokens: words folded (NFKC, case), CJK text as pairs of characters, so
 that width, case and spacing never matter while every place still maps back to the canonical text.
 It is verified when the source covers it, in about its order, and every number in it stands there.
 """
@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from ingest.search import Found
@@ -25,14 +26,16 @@ NEIGHBOURS = 3  #: sentences that may carry one sentence together
 T = TypeVar("T")
 Tokens = tuple[str, ...]
 FUNCTION_WEIGHT = 0.15
+PAIR_WEIGHT = 0.5  #: a word of two characters is in two pairs
 FUNCTION_WORDS = frozenset(
     "a an and are as at be been by for from had has have in is it its of on or that the their "
     "there these this those to was were which will with would not no 的 了 在 是 和 與 及 或 之 於 "
     "由 其 並 也 為 有 以 等 對".split()
 )
 WORD = re.compile(
-    r"\d+(?:[.,]\d+)*%?|[^\W\d_\u2e80-\u9fff\uf900-\ufaff]+|[\u2e80-\u9fff\uf900-\ufaff]"
+    r"\d+(?:[.,/]\d+)*%?|[^\W\d_\u2e80-\u9fff\uf900-\ufaff]+|[\u2e80-\u9fff\uf900-\ufaff]+"
 )
+CJK_RUN = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff]")
 SENTENCE_END = re.compile(
     r"(?<=[。！？；…])[」』）”’]*|(?<=[.!?])[\"')\]”’]*(?=\s+[^a-z\s])|\n{2,}|\n(?=\s*(?:[-*•|]|\d+[.)]))"
 )
@@ -131,9 +134,14 @@ def prove(answer: str, evidence: Sequence[Found]) -> Proof:
 
 
 def tokens_of(text: str) -> Tokens:
-    """Normalised words, numbers and CJK characters, in order."""
+    """Normalised words and numbers, and pairs of neighbouring CJK characters, in order."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return tuple(match.group().rstrip(".,") for match in WORD.finditer(folded))
+    tokens: list[str] = []
+    for match in WORD.finditer(folded):
+        run = match.group().rstrip(".,/")
+        pairs = [first + second for first, second in pairwise(run)] if CJK_RUN.match(run) else []
+        tokens += pairs or [run]
+    return tuple(tokens)
 
 
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
@@ -204,9 +212,9 @@ def _title_length(passage: Found) -> int:
 
 
 def _weight(token: str) -> float:
-    if token in FUNCTION_WORDS:
+    if token in FUNCTION_WORDS or all(character in FUNCTION_WORDS for character in token):
         return FUNCTION_WEIGHT
-    return 0.5 if len(token) == 1 and not token.isascii() else 1.0
+    return PAIR_WEIGHT if CJK_RUN.match(token) else 1.0
 
 
 def _coverage(wanted: tuple[str, ...], held: tuple[str, ...]) -> float:

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from ingest.database import now, writing
+from ingest.database import now, reading, writing
 from workers.app import RUN_STEP, app
 from workers.jobs import WANTED, WORKER_SILENT_SECONDS, Lane, StepStatus
 from workers.tables import JobRow, StepRow, WorkerRow
@@ -37,6 +37,8 @@ class Candidate:
 
 def dispatch() -> int:
     """Publish the next steps of both lanes; returns how many. Never raises for a dead broker."""
+    if not _anything_ready():
+        return 0
     with writing() as session:
         chosen = [(lane, step) for lane in Lane for step in _publishable(session, lane)]
     for sent, (lane, step_id) in enumerate(chosen):
@@ -44,6 +46,13 @@ def dispatch() -> int:
             _take_back([step_id for _, step_id in chosen[sent:]])
             return sent
     return len(chosen)
+
+
+def _anything_ready() -> bool:
+    """Looked up before SQLite's one write lock is asked for: mostly there is nothing to do."""
+    with reading() as session:
+        ready = select(StepRow.id).where(StepRow.status == StepStatus.READY).limit(1)
+        return session.scalars(ready).first() is not None
 
 
 def _take_back(step_ids: list[str]) -> None:

@@ -4,7 +4,7 @@ LecternError
 ├── JobNotFound, ConversationNotFound
 ├── Refused
 │   ├── EmptyQuestion, QuestionTooLong, DocumentNotReady
-│   └── PromptTooLong
+│   └── PromptTooLong, ServerPromptTooLong
 ├── Unavailable
 │   └── LanguageModelUnavailable, EngineStopped
 ├── ModelMissing, ModelUnusable
@@ -47,6 +47,12 @@ class DocumentNotReady(Refused):
 
 class PromptTooLong(Refused):
     """The prompt has {prompt} tokens; with {reserved} kept for the answer the limit is {limit}."""
+
+    code = "prompt_too_long"
+
+
+class ServerPromptTooLong(Refused):
+    """The prompt does not fit the context of the language model server."""
 
     code = "prompt_too_long"
 

@@ -198,10 +198,11 @@ class Runtime:
     def _look_around(self) -> None:
         if self._stopping.is_set():
             return
-        with writing() as session:
-            ended = lifecycle.reclaim(session)
-        for job in ended:
-            lifecycle.tell(job)
+        if steps.anything_lost():
+            with writing() as session:
+                ended = lifecycle.reclaim(session)
+            for job in ended:
+                lifecycle.tell(job)
         dispatcher.dispatch()
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import Select, select, update
+from sqlalchemy import ColumnElement, Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from ingest.database import now, reading, writing
@@ -197,21 +197,30 @@ def reclaim(session: Session) -> list[str]:
     whose worker is gone.
     """
     moment = now(session)
+    forgotten, expired = _lost(moment)
     session.execute(
-        update(StepRow)
-        .where(
-            StepRow.status == StepStatus.PUBLISHED,
-            StepRow.published_at < moment - PUBLISHED_SECONDS,
-        )
-        .values(status=StepStatus.READY, published_at=None)
+        update(StepRow).where(forgotten).values(status=StepStatus.READY, published_at=None)
     )
-    expired = (
-        select(StepRow)
-        .where(StepRow.status == StepStatus.RUNNING, StepRow.lease_until < moment)
-        .with_for_update(skip_locked=True)
-    )
-    touched = [_take_back(session, row, moment) for row in session.scalars(expired).all()]
+    query = select(StepRow).where(expired).with_for_update(skip_locked=True)
+    touched = [_take_back(session, row, moment) for row in session.scalars(query).all()]
     return [job_id for job_id in dict.fromkeys(touched) if job_id]
+
+
+def anything_lost() -> bool:
+    """Whether `reclaim` would find something; asks for no write lock."""
+    with reading() as session:
+        lost = select(StepRow.id).where(or_(*_lost(now(session)))).limit(1)
+        return session.scalars(lost).first() is not None
+
+
+def _lost(moment: float) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Publications nobody began, and leases that ran out."""
+    forgotten = StepRow.published_at < moment - PUBLISHED_SECONDS
+    expired = StepRow.lease_until < moment
+    return (
+        (StepRow.status == StepStatus.PUBLISHED) & forgotten,
+        (StepRow.status == StepStatus.RUNNING) & expired,
+    )
 
 
 def release_dead(host: str, alive: Mapping[int, float]) -> None:

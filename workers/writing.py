@@ -9,8 +9,9 @@ import openai
 from langchain_core.messages import AIMessageChunk
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable
+from langchain_openai.chat_models.base import OpenAIContextOverflowError
 
-from workers.errors import Cancelled, LanguageModelUnavailable
+from workers.errors import LanguageModelUnavailable, ServerPromptTooLong
 from workers.sanitiser import Sanitiser
 from workers.work import Work
 
@@ -62,12 +63,19 @@ def write(
             whole = chunk if whole is None else whole + chunk
             first = first or (time.monotonic() if chunk.text else 0.0)
             _pass_on(sanitiser.push(chunk.text), pieces, heard)
+    except OpenAIContextOverflowError as error:
+        raise ServerPromptTooLong from error
     except openai.OpenAIError as error:
-        url = str(getattr(work.tools.language.chat, "openai_api_base", ""))
-        raise LanguageModelUnavailable(url=url, reason=error) from error
+        raise LanguageModelUnavailable(url=_server(work), reason=error) from error
     work.check()
+    if whole is None or not whole.response_metadata.get("finish_reason"):
+        raise LanguageModelUnavailable(url=_server(work), reason="its answer broke off")
     _pass_on(sanitiser.finish(), pieces, heard)
     return _written("".join(pieces).strip(), whole, began, first)
+
+
+def _server(work: Work) -> str:
+    return str(getattr(work.tools.language.chat, "openai_api_base", "engine"))
 
 
 def _pass_on(text: str, pieces: list[str], heard: Callable[[str], None]) -> None:
@@ -76,9 +84,7 @@ def _pass_on(text: str, pieces: list[str], heard: Callable[[str], None]) -> None
         heard(text)
 
 
-def _written(text: str, whole: AIMessageChunk | None, began: float, first: float) -> Written:
-    if whole is None:
-        raise Cancelled
+def _written(text: str, whole: AIMessageChunk, began: float, first: float) -> Written:
     usage = whole.usage_metadata
     details = usage.get("input_token_details", {}) if usage else {}
     ended = time.monotonic()

@@ -196,5 +196,5 @@ def _service() -> Iterator[Check]:
     yield Check("service", Verdict.OK, f"{url}, {since}")
     for name, part in told.get("parts", {}).items():
         verdict = Verdict.OK if part["ok"] else Verdict.FAIL
-        way_out = "" if part["ok"] else f"look into data/logs/{name}.log"
+        way_out = "" if part["ok"] else f"look into {library_settings().data / 'logs' / name}.log"
         yield Check(f"service sees {name}", verdict, part.get("message") or "", way_out)

@@ -1,36 +1,34 @@
 /** Starts the page: language, panes, addresses, readiness. */
 
-import { ApiError, onConnection, readiness } from "./api.js";
-import { focusQuestion, startChat } from "./chat.js";
-import { decorate } from "./dom.js";
+import { readiness } from "./api.js";
+import { startChat } from "./chat.js";
+import { byId, icon } from "./dom.js";
 import { language, loadLanguage, onLanguage, switchLanguage, t } from "./i18n.js";
 import { startJobList } from "./joblist.js";
 import { startJobs } from "./jobs.js";
-import { choose, findDocument, loadCollections, startLibrary } from "./library.js";
-import { attempt, toast } from "./notices.js";
-import { spanOf } from "./spans.js";
+import { choose, loadCollections, startLibrary } from "./library.js";
+import { attempt } from "./notices.js";
 import { on, state } from "./state.js";
 import { startSummary } from "./summary.js";
 import { startUploads } from "./uploads.js";
-import { closeSource, openAddress, startViewer } from "./viewer.js";
+import { openAddress, startViewer } from "./viewer.js";
 
-const HEALTH_MS = 20000;
+const HEALTH_MS = 10_000;
 const WORK = ["ask", "summary", "jobs"];
-const wide = matchMedia("(min-width: 760px)");
-let before = "ask";
+let before = "ask"; //: the pane that a phone goes back to
 let health = { ready: null, parts: {} };
 
 /** Phones show one pane; wider screens show the library, one of WORK, and the source. */
-function show(pane) {
+function show(wanted) {
   const { dataset } = document.body;
-  if (pane === "back") pane = before;
+  if (wanted === "back" && dataset.pane !== "source") return;
+  const pane = wanted === "back" ? before : wanted;
   if (pane === "source" && dataset.pane !== "source") before = dataset.pane;
   dataset.pane = pane;
   if (WORK.includes(pane)) dataset.work = pane;
   for (const button of document.querySelectorAll("[data-show]")) {
     const now = button.closest(".bottom") ? pane : dataset.work;
-    button.toggleAttribute("aria-current", false);
-    if (button.dataset.show === now) button.setAttribute("aria-current", "true");
+    button.ariaCurrent = button.dataset.show === now ? "true" : null;
   }
 }
 
@@ -39,41 +37,7 @@ function startPanes() {
     button.addEventListener("click", () => show(button.dataset.show));
   }
   on("pane", show);
-  show(wide.matches ? "ask" : "library");
-  addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input, textarea, select, dialog");
-    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    focusQuestion();
-  });
-}
-
-function startAddresses() {
-  addEventListener("hashchange", async () => {
-    if (!(await openAddress(location.hash))) closeSource();
-  });
-  // A second click on the same citation changes no address, but must scroll there again.
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest('a[href^="#/documents/"]');
-    if (link && link.getAttribute("href") === location.hash) openAddress(location.hash);
-  });
-  document.querySelector(".skip").addEventListener("click", (event) => {
-    event.preventDefault(); // the address names a source, not an element
-    document.getElementById("work").focus();
-  });
-}
-
-/** A link to a page that lies in another collection chooses that collection first. */
-async function openFirstAddress() {
-  const span = spanOf(location.hash);
-  if (!span) return;
-  try {
-    const { collection_id: id } = await findDocument(span.document_id);
-    if (id !== state.collection && state.collections.some((one) => one.id === id)) await choose(id);
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error; // the viewer will say what is wrong with it
-  }
-  await openAddress(location.hash);
+  show(matchMedia("(min-width: 760px)").matches ? "ask" : "library");
 }
 
 async function checkHealth() {
@@ -85,39 +49,32 @@ async function checkHealth() {
 }
 
 function drawHealth() {
-  const el = document.getElementById("health");
-  el.dataset.state = health.ready === null ? "unknown" : health.ready ? "ready" : "notready";
-  const missing = Object.entries(health.parts ?? {}).filter(([, { ok }]) => !ok);
-  const text = health.ready === null ? "" : health.ready ? t("health.ready")
-    : health.offline ? t("health.offline")
-      : t("health.notready", { parts: missing.map(([name]) => name).join(", ") });
-  if (el.textContent !== text) el.textContent = text;
-  el.title = missing.map(([name, { message }]) => `${name}: ${message}`).join("\n");
+  const missing = Object.entries(health.parts).filter(([, { ok }]) => !ok);
+  const word = { true: "ready", false: health.offline ? "offline" : "notready" }[health.ready];
+  byId("health").dataset.state = word ?? "unknown";
+  byId("health").textContent = word
+    ? t(`health.${word}`, { parts: missing.map(([name]) => name).join(", ") }) : "";
+  byId("health").title = missing.map(([name, { message }]) => `${name}: ${message}`).join("\n");
 }
 
 function drawLanguage() {
-  const button = document.getElementById("language");
+  const button = byId("language");
   [button.textContent, button.lang] = language() === "en" ? ["中文", "zh-TW"] : ["English", "en"];
   button.setAttribute("aria-label", t("language.switch"));
-  document.title = t("title");
 }
 
 async function start() {
-  decorate(document);
+  for (const el of document.querySelectorAll("[data-icon]")) el.prepend(icon(el.dataset.icon));
   onLanguage(drawLanguage);
   onLanguage(drawHealth);
-  document.getElementById("language").addEventListener("click", switchLanguage);
-  onConnection((online) => {
-    health = { ready: online ? null : false, parts: {}, offline: !online };
-    drawHealth();
-    if (online) toast(t("connection.back"));
-  });
-  for (const begin of [startPanes, startAddresses, startLibrary, startUploads, startJobs,
-    startJobList, startSummary, startChat, startViewer]) begin();
+  byId("language").addEventListener("click", switchLanguage);
+  for (const begin of [startPanes, startLibrary, startUploads, startJobs, startJobList,
+    startSummary, startChat, startViewer]) begin();
   await loadLanguage();
   checkHealth();
   await attempt(() => loadCollections());
-  await openFirstAddress();
+  const opened = await openAddress(); // it may lie in another collection than the last one's
+  if (opened && opened.collection_id !== state.collection) await choose(opened.collection_id);
 }
 
 start();

@@ -11,15 +11,15 @@ const ICONS = {
   close: "M4 4l8 8M12 4l-8 8",
   left: "M10 3L5 8l5 5",
   right: "M6 3l5 5-5 5",
-  front: "M8 13V5M4.5 8L8 4.5 11.5 8M3.5 2.500h9",
   library: "M3 3h3v10H3zM7.5 3h2v10h-2zM11 3.500l2.5 9.3",
   chat: "M2.5 3.500h11v7H7l-3 2.500v-2.500H2.500z",
   summary: "M3 4h10M3 8h7M3 12h9",
   jobs: "M8 4.500V8l2.5 1.500M2.5 8a5.5 5.5 0 1 0 11 0 5.5 5.5 0 1 0-11 0",
   page: "M4 2.500h5.500L12 5v8.500H4zM6 7.500h4M6 10h4",
   download: "M8 3v7M5 7.500l3 3 3-3M3 13h10",
-  copy: "M5.5 5.500h7v7h-7zM3.5 10.500v-7h7",
 };
+
+export const byId = (id) => document.getElementById(id);
 
 /**
  * An element. `props`: on* functions listen, booleans and numbers become properties where the
@@ -45,48 +45,35 @@ export function svg(tag, attributes, ...children) {
   return el;
 }
 
-export function icon(name) {
-  const path = svg("path", { d: ICONS[name] });
-  return svg("svg", { viewBox: "0 0 16 16", class: "glyph", "aria-hidden": "true" }, path);
-}
+export const icon = (name) => svg("svg", { viewBox: "0 0 16 16", class: "glyph",
+  "aria-hidden": "true" }, svg("path", { d: ICONS[name] }));
 
-export function iconButton(name, label, props) {
-  return h("button", { type: "button", class: "icon", "aria-label": label, title: label, ...props },
-    icon(name));
-}
+export const iconButton = (name, label, props) => h("button", { type: "button", class: "icon",
+  "aria-label": label, title: label, ...props }, icon(name));
 
-export function decorate(root) {
-  for (const el of root.querySelectorAll("[data-icon]")) el.prepend(icon(el.dataset.icon));
-}
+export const spinner = () => h("span", { class: "spinner" });
 
 /**
- * Make `parent`'s children show `items` while touching as little as possible, so that focus and
- * the screen reader's place survive a poll. A child is rebuilt only when its signature changes;
- * its `update(item)`, where it has one, is called every time.
+ * Make `parent`'s children show `items`, which have ids. A child is built anew only when its
+ * signature changes, so that the focus and the screen reader's place survive a poll; its
+ * `update(item)`, where it has one, is called every time.
  */
-export function syncList(parent, items, { key, signature, render }) {
-  const wanted = new Set(items.map(key));
-  for (const el of [...parent.children]) if (!wanted.has(el.dataset.key)) el.remove();
-  const present = new Map([...parent.children].map((el) => [el.dataset.key, el]));
-  let cursor = parent.firstElementChild;
-  for (const item of items) {
-    const mark = signature(item);
-    let el = present.get(key(item));
-    if (el?.signature !== mark) {
-      const fresh = Object.assign(render(item), { signature: mark });
-      fresh.dataset.key = key(item);
-      if (el === cursor && el) cursor = fresh;
-      if (el) replaceKeepingFocus(el, fresh);
-      el = fresh;
-    }
-    el.update?.(item);
-    if (el === cursor) cursor = cursor.nextElementSibling;
-    else parent.insertBefore(el, cursor);
-  }
-}
-
-function replaceKeepingFocus(old, fresh) {
-  const focused = old.contains(document.activeElement) ? document.activeElement : null;
-  old.replaceWith(fresh);
-  if (focused) fresh.querySelector(`[data-testid="${focused.dataset.testid}"]`)?.focus();
+export function keyed(parent, items, signature, render) {
+  const old = new Map([...parent.children].map((row) => [row.dataset.key, row]));
+  const rows = items.map((item) => {
+    const mark = JSON.stringify(signature(item));
+    const kept = old.get(item.id);
+    const row = kept?.mark === mark ? kept : Object.assign(render(item), { mark });
+    row.dataset.key = item.id;
+    row.update?.(item);
+    return row;
+  });
+  const same = rows.length === parent.children.length
+    && rows.every((row, place) => row === parent.children[place]);
+  if (same) return;
+  const held = parent.contains(document.activeElement) ? document.activeElement : null;
+  const row = held?.closest("[data-key]");
+  parent.replaceChildren(...rows);
+  if (row) parent.querySelector(`[data-key="${row.dataset.key}"]
+    [data-testid="${held.dataset.testid}"]`)?.focus({ preventScroll: true });
 }

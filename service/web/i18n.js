@@ -10,8 +10,7 @@ let current = "en";
 function preferred() {
   const stored = localStorage.getItem(STORE);
   if (LANGUAGES.includes(stored)) return stored;
-  const wanted = navigator.languages ?? [navigator.language];
-  return /^zh/i.test(wanted[0] ?? "") ? "zh-TW" : "en";
+  return /^zh/i.test(navigator.language) ? "zh-TW" : "en";
 }
 
 export const language = () => current;
@@ -24,7 +23,7 @@ export async function loadLanguage(wanted = preferred()) {
   words = await response.json();
   current = wanted;
   document.documentElement.lang = wanted;
-  translate(document);
+  translatePage();
   for (const listener of listeners) listener();
 }
 
@@ -36,9 +35,7 @@ export async function switchLanguage() {
 
 export const known = (key) => key in words;
 
-export function number(value, options = {}) {
-  return new Intl.NumberFormat(current, options).format(value);
-}
+export const number = (value, options) => new Intl.NumberFormat(current, options).format(value);
 
 /** The words for `key`; `{name}` is filled from `values`, `count` chooses the plural form. */
 export function t(key, values = {}) {
@@ -52,24 +49,24 @@ export function t(key, values = {}) {
   });
 }
 
-/** Fill the elements under `root` that carry data-i18n, data-i18n-label, data-i18n-placeholder. */
-function translate(root) {
-  for (const el of root.querySelectorAll("[data-i18n]")) el.textContent = t(el.dataset.i18n);
-  for (const el of root.querySelectorAll("[data-i18n-label]")) {
+/** Fill the elements that carry data-i18n, data-i18n-label or data-i18n-placeholder. */
+function translatePage() {
+  for (const el of document.querySelectorAll("[data-i18n]")) el.textContent = t(el.dataset.i18n);
+  for (const el of document.querySelectorAll("[data-i18n-label]")) {
     el.setAttribute("aria-label", t(el.dataset.i18nLabel));
     if (el.matches("button.icon")) el.title = t(el.dataset.i18nLabel);
   }
-  for (const el of root.querySelectorAll("[data-i18n-placeholder]")) {
+  for (const el of document.querySelectorAll("[data-i18n-placeholder]")) {
     el.placeholder = t(el.dataset.i18nPlaceholder);
   }
 }
 
-/** 1–2 s, 3 min, 1 h 5 min: short enough for a row. */
+/** 1.5 s, 3 min, 1 h 5 min: short enough for a row. */
 export function duration(seconds) {
-  if (seconds < 10) return t("time.seconds", { n: number(seconds, { maximumFractionDigits: 1 }) });
-  if (seconds < 90) return t("time.seconds", { n: Math.round(seconds) });
-  if (seconds < 5400) return t("time.minutes", { n: Math.round(seconds / 60) });
+  if (seconds < 10) return t("time.seconds", { n: Math.round(seconds * 10) / 10 });
+  if (seconds < 180) return t("time.seconds", { n: Math.round(seconds) });
   const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return t("time.minutes", { n: minutes });
   return t("time.hours", { h: Math.floor(minutes / 60), m: minutes % 60 });
 }
 

@@ -8,11 +8,11 @@ export const state = {
 };
 
 const bus = new EventTarget();
-const names = new Map();
 
 /**
- * Topics: collection (chosen) · collections · documents · jobs (lists changed) · pane (show it) ·
- * job-event {id, name, data} · summarise (document) · document-gone (id)
+ * Topics: collection (another is chosen) · documents, jobs (the lists changed) · hurry (something
+ * was asked for: look at once) · pane (show it) · summarise (document) · converse (conversation's
+ * id) · document-gone (id)
  */
 export function tell(topic, detail) {
   bus.dispatchEvent(new CustomEvent(topic, { detail }));
@@ -21,9 +21,5 @@ export function tell(topic, detail) {
 export const on = (topic, listener) => bus.addEventListener(topic, (e) => listener(e.detail));
 
 export const documentOf = (id) => state.documents.find((one) => one.id === id);
-
-/** Names outlive their documents here, for jobs that deleted them. */
-export const remember = (doc) => names.set(doc.id, doc.name);
-export const nameOf = (id) => names.get(id);
 
 export const isOpen = (job) => ["queued", "running", "cancelling"].includes(job.status);

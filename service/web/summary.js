@@ -1,176 +1,161 @@
 /** The summary of one document: started, watched section by section, shown with its coverage. */
 
-import { get, post, withResult } from "./api.js";
-import { h, icon } from "./dom.js";
+import { get, post, url } from "./api.js";
+import { byId, h, icon, spinner } from "./dom.js";
 import { duration, onLanguage, t } from "./i18n.js";
-import { progressText, waitingText } from "./joblist.js";
-import { addJob, cancelJob, focusJob } from "./jobs.js";
-import { announce, attempt, copyButton, errorNotice } from "./notices.js";
-import { sectionTree } from "./sections.js";
-import { address, missingPages, rangesText } from "./spans.js";
+import { cancelJob } from "./jobs.js";
+import { stateText } from "./joblist.js";
+import { announce, attempt, errorNotice } from "./notices.js";
+import { address } from "./spans.js";
 import { isOpen, on, state, tell } from "./state.js";
 
-const BLANK = { doc: null, job: null, sections: new Map(), loading: false };
-let view = { ...BLANK };
+let doc = null;
+let job = null; //: null while it is not known yet
+let sections = []; //: of the finished job, or those that have come so far
+let source = null; //: EventSource of the open job
 
 export function startSummary() {
-  on("summarise", (doc) => attempt(() => open(doc)));
-  on("document-gone", (id) => { if (view.doc?.id === id) clear(); });
-  on("collection", (id) => { if (view.doc && view.doc.collection_id !== id) clear(); });
-  on("job-event", received);
-  on("jobs", polled);
+  on("summarise", open);
+  on("document-gone", (id) => { if (doc?.id === id) show(null); });
+  on("collection", () => show(null));
+  on("jobs", () => {
+    const fresh = state.jobs.find(({ id }) => id === job?.id);
+    if (fresh && isOpen(job)) watch(fresh);
+  });
   onLanguage(draw);
 }
 
-function clear() {
-  focusJob(null);
-  view = { ...BLANK };
+function show(chosen) {
+  source?.close();
+  [doc, job, sections, source] = [chosen, null, [], null];
   draw();
 }
 
 /** Show the document's summary; the first time, ask for it. */
-async function open(doc) {
+async function open(chosen) {
   tell("pane", "summary");
-  if (view.doc?.id === doc.id && view.job && isOpen(view.job)) return;
-  view = { ...BLANK, doc, loading: true, sections: new Map() };
-  draw();
-  const { jobs } = await get(["jobs"], { document_id: doc.id, kind: "summary" });
-  if (view.doc !== doc) return;
-  const kept = jobs.find(isOpen) ?? jobs.find(({ status }) => status === "succeeded");
-  if (kept) await watch(await withResult(kept), doc);
-  else if (jobs.length) await watch(jobs[0], doc); // failed or cancelled: say so, offer it again
-  else await begin(doc);
+  if (doc?.id === chosen.id && job && isOpen(job)) return;
+  show(chosen);
+  const found = await attempt(() => get(["jobs"], { document_id: chosen.id, kind: "summary" }));
+  if (doc !== chosen || !found) return;
+  const kept = found.jobs.find((one) => isOpen(one) || one.result) ?? found.jobs[0];
+  if (kept) watch(kept);
+  else await begin();
 }
 
-async function begin(doc) {
-  const job = await attempt(() => post(["jobs"], { kind: "summary", document_id: doc.id }));
-  if (!job) {
-    view.loading = false;
-    draw();
-    return;
+async function begin() {
+  const asked = doc;
+  const begun = await attempt(() => post(["jobs"], { kind: "summary", document_id: asked.id }));
+  tell("hurry");
+  if (!begun || doc !== asked) return;
+  show(asked);
+  watch(begun);
+}
+
+function watch(fresh) {
+  const before = job?.status;
+  job = fresh;
+  if (!isOpen(job)) source?.close();
+  else if (!source) follow(job.id);
+  if (job.result) sections = job.result.sections;
+  if (before && before !== job.status && job.result) announce(t("summary.ready"));
+  if (before === job.status) drawProgress();
+  else draw();
+}
+
+/** Sections come as they are written; the stream begins with those that were there before. */
+function follow(id) {
+  source = new EventSource(url(["jobs", id, "events"]));
+  source.addEventListener("progress", ({ data }) => {
+    job.progress = JSON.parse(data);
+    drawProgress();
+  });
+  source.addEventListener("partial", ({ data }) => {
+    const section = JSON.parse(data);
+    sections = [...sections.filter((one) => keyOf(one) !== keyOf(section)), section];
+    drawSections();
+  });
+  for (const name of ["done", "error"]) {
+    source.addEventListener(name, ({ data }) => {
+      if (data === undefined) return; // the connection broke; the browser makes another
+      source.close();
+      tell("hurry");
+    });
   }
-  view.sections = new Map();
-  addJob(job);
-  await watch(job, doc);
 }
 
-async function watch(job, doc) {
-  if (view.doc !== doc) return;
-  Object.assign(view, { job, loading: false });
-  focusJob(isOpen(job) ? job.id : null);
-  draw();
-}
-
-function received({ id, name, data }) {
-  if (id !== view.job?.id) return;
-  if (name === "partial") {
-    view.sections.set(`${data.level}:${data.ordinal}`, data);
-    draw();
-  } else if (name === "done" || name === "error") attempt(reload);
-}
-
-function polled() {
-  const job = state.jobs.find(({ id }) => id === view.job?.id);
-  if (!job || !isOpen(view.job)) return;
-  if (!isOpen(job)) attempt(reload);
-  else {
-    const moved = job.status !== view.job.status;
-    view.job = job;
-    if (moved) draw();
-    else drawProgress();
-  }
-}
-
-async function reload() {
-  const { id, status } = view.job;
-  const job = await get(["jobs", id]);
-  if (view.job?.id !== id || view.job.status !== status) return;
-  if (job.status === "succeeded" && isOpen(view.job)) announce(t("summary.ready"));
-  await watch(job, view.doc);
-}
-
-/** Sections arrive while the reader is among them: the focus goes back to where it was. */
 function draw() {
-  const body = document.getElementById("summary-body");
-  const held = body.contains(document.activeElement) && document.activeElement.dataset;
-  body.replaceChildren(...parts());
+  byId("summary-body").replaceChildren(...parts().filter(Boolean));
   drawProgress();
-  if (!held) return;
-  const [name, value] = held.section ? ["section", held.section] : ["testid", held.testid];
-  body.querySelector(`[data-${name}="${CSS.escape(value)}"]`)?.focus({ preventScroll: true });
+  drawSections();
 }
 
 function parts() {
-  const { doc, job, loading } = view;
   if (!doc) return [h("p", { class: "hint" }, t("summary.none"))];
-  const head = h("header", { class: "work-head" }, h("h3", {}, doc.name), headActions());
-  if (loading) return [head, h("p", { class: "hint" }, h("span", { class: "spinner" }))];
-  const body = [head];
-  if (job?.status === "cancelled") body.push(h("p", { class: "fine" }, t("job.cancelled")));
-  else if (job?.error) body.push(errorNotice(job.error));
-  if (job && isOpen(job)) body.push(progressBlock());
-  if (job?.result) body.push(...resultParts(job.result));
-  else if (view.sections.size) body.push(sectionsBlock([...view.sections.values()], true));
-  return body;
+  const head = h("header", { class: "work-head" }, h("h3", {}, doc.name), action());
+  if (!job) return [head, h("p", { class: "hint" }, spinner())];
+  const { result, error, status } = job;
+  return [head,
+    status === "cancelled" && h("p", { class: "fine" }, t("job.cancelled")),
+    status === "failed" && errorNotice(error),
+    isOpen(job) && h("div", { class: "progress-block", testid: "summary-progress" },
+      h("progress", { max: 100, "aria-label": t("progress") }), h("p", { class: "meta" })),
+    result && coverageBlock(result.coverage),
+    result && h("p", { class: "prose", testid: "summary-text" }, result.summary),
+    result && h("p", { class: "fine" },
+      t("job.took", { time: duration(job.finished_at - job.started_at) })),
+    h("section", { class: "sections", testid: "summary-sections" })];
 }
 
-function headActions() {
-  const { doc, job, loading } = view;
-  if (loading) return null;
-  if (job && isOpen(job)) {
+function action() {
+  if (!job) return null;
+  if (isOpen(job)) {
     return h("button", { type: "button", testid: "summary-cancel",
       disabled: job.status === "cancelling", onclick: () => cancelJob(job.id) }, t("cancel"));
   }
-  const label = job?.result ? t("summary.again") : t("summarise");
-  return h("div", { class: "actions" }, job?.result && copyButton(() => job.result.summary),
-    h("button", { type: "button", class: job?.result ? "quiet" : "primary",
-      testid: "summary-start", onclick: () => begin(doc) }, label));
-}
-
-function progressBlock() {
-  return h("div", { class: "progress-block", testid: "summary-progress" },
-    h("progress", { max: 100, "aria-label": t("progress") }), h("p", { class: "meta" }));
+  return h("button", { type: "button", class: job.result ? "quiet" : "primary",
+    testid: "summary-start", onclick: begin }, t(job.result ? "summary.again" : "summarise"));
 }
 
 function drawProgress() {
-  const block = document.querySelector("#summary-body .progress-block");
+  const block = byId("summary-body").querySelector(".progress-block");
   if (!block) return;
-  const { job } = view;
-  if (job.progress?.percent != null) block.firstChild.value = job.progress.percent;
-  const text = job.status === "queued" ? waitingText(job) || t("job.queued") : progressText(job);
-  block.lastChild.textContent = text || t(`job.${job.status}`);
-}
-
-function resultParts(result) {
-  const { summary, coverage, sections, timings } = result;
-  return [coverage && coverageBlock(coverage),
-    h("p", { class: "prose", testid: "summary-text" }, summary),
-    timings?.total_ms && h("p", { class: "fine" },
-      t("job.took", { time: duration(timings.total_ms / 1000) })),
-    sections?.length ? sectionsBlock(sections, false) : null].filter(Boolean);
+  block.firstChild.value = job.progress.percent;
+  block.lastChild.textContent = stateText(job);
 }
 
 /** Which pages were read, said outright: a summary of a part must never pass for the whole. */
-function coverageBlock({ pages_total: total, pages_read: read, pages_empty: empty = [], ...rest }) {
-  const skipped = missingPages(total, read, empty);
-  const share = rest.characters_total
-    ? Math.floor((100 * rest.characters_read) / rest.characters_total) : null;
-  const whole = !skipped.length && (share ?? 100) === 100;
-  const words = [t("coverage.read", { pages: rangesText(read), total, count: total })];
-  if (empty.length) words.push(t("coverage.empty", { pages: empty.join(", ") }));
-  words.push(skipped.length ? t("coverage.skipped", { pages: rangesText(skipped) })
-    : t("coverage.complete"));
-  if (share !== null) {
-    words.push(t("coverage.characters", { percent: share, count: rest.characters_total }));
-  }
+function coverageBlock({ pages_total: total, pages_read: read, pages_empty: empty, ...characters }) {
+  const pages = read.map(([a, b]) => (a === b ? `${a}` : `${a}–${b}`)).join(", ");
+  const share = Math.floor((100 * characters.characters_read) / characters.characters_total);
+  const covered = read.reduce((sum, [a, b]) => sum + b - a + 1, empty.length);
+  const whole = share === 100 && covered >= total;
+  const words = [t("coverage.read", { pages, total, count: total }),
+    empty.length && t("coverage.empty", { pages: empty.join(", ") }),
+    t("coverage.characters", { percent: share, count: characters.characters_total })];
   return h("p", { class: `notice ${whole ? "good" : "warn"}`, testid: "coverage" },
-    icon(whole ? "check" : "warn"), h("span", {}, words.join(" · ")));
+    icon(whole ? "check" : "warn"), h("span", {}, words.filter(Boolean).join(" · ")));
 }
 
-function sectionsBlock(sections, running) {
-  const { doc } = view;
-  const link = (page) => address({ document_id: doc.id, page, version_id: doc.version?.id });
-  return h("section", { class: "sections", testid: "summary-sections" },
-    h("h4", {}, t("sections.title", { count: sections.length })),
-    sectionTree(sections, { running, link, scope: doc.id }));
+const keyOf = ({ level, ordinal }) => `${level}.${ordinal}`;
+
+/** The sections of the document in its order; merges of them (level 1 and up) are steps between. */
+function drawSections() {
+  const box = byId("summary-body").querySelector(".sections");
+  const leaves = sections.filter(({ level }) => level === 0).sort((a, b) => a.ordinal - b.ordinal);
+  if (!box || !leaves.length) return;
+  const closed = new Set([...box.querySelectorAll("details:not([open])")]
+    .map(({ dataset }) => dataset.section));
+  box.replaceChildren(h("h4", {}, t("sections.title", { count: leaves.length })),
+    ...leaves.map((section) => sectionNode(section, !closed.has(keyOf(section)))));
+}
+
+function sectionNode(section, opened) {
+  const { title, pages: [first, last], text, reused } = section;
+  const pages = t(first === last ? "page.one" : "page.range", { first, last });
+  const link = address({ document_id: doc.id, page: first });
+  return h("details", { open: opened, testid: "summary-section", "data-section": keyOf(section) },
+    h("summary", {}, title || pages,
+      reused && h("span", { class: "tag", title: t("reused.why") }, t("reused"))),
+    h("p", { class: "prose" }, text), h("a", { href: link, class: "fine" }, pages));
 }

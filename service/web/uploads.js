@@ -1,16 +1,11 @@
 /** Files on their way in: the picker, drag and drop anywhere, one row per file. */
 
-import { upload } from "./api.js";
-import { h, icon, iconButton } from "./dom.js";
+import { ApiError, upload } from "./api.js";
+import { byId, h, iconButton } from "./dom.js";
 import { number, t } from "./i18n.js";
 import { ensureCollection, refreshDocuments } from "./library.js";
 import { announce, attempt, errorNotice, toast } from "./notices.js";
 import { tell } from "./state.js";
-
-const AT_ONCE = 2;
-const waiting = [];
-let running = 0;
-const byId = (id) => document.getElementById(id);
 
 export function startUploads() {
   const input = byId("files");
@@ -19,90 +14,59 @@ export function startUploads() {
     take([...input.files]);
     input.value = "";
   });
-  listenForDrops();
+  for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) addEventListener(kind, dragged);
 }
 
-function listenForDrops() {
-  const zone = byId("dropzone");
-  const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
-  const show = (event) => {
-    if (!carriesFiles(event)) return;
-    event.preventDefault();
-    zone.hidden = false;
-  };
-  addEventListener("dragenter", show);
-  addEventListener("dragover", show);
-  addEventListener("dragleave", (event) => { if (!event.relatedTarget) zone.hidden = true; });
-  addEventListener("drop", (event) => {
-    zone.hidden = true;
-    if (!carriesFiles(event)) return;
-    event.preventDefault();
-    const items = [...event.dataTransfer.items].filter(({ kind }) => kind === "file");
-    const folders = items.filter((item) => item.webkitGetAsEntry?.()?.isDirectory).length;
-    if (folders) toast(t("upload.folders"));
-    take(items.filter((item) => !item.webkitGetAsEntry?.()?.isDirectory)
-      .map((item) => item.getAsFile()));
-  });
+function dragged(event) {
+  if (!event.dataTransfer?.types.includes("Files")) return;
+  event.preventDefault();
+  const left = event.type === "dragleave" && !event.relatedTarget;
+  byId("dropzone").hidden = left || event.type === "drop";
+  if (event.type !== "drop") return;
+  const items = [...event.dataTransfer.items].filter(({ kind }) => kind === "file");
+  const files = items.filter((item) => !item.webkitGetAsEntry()?.isDirectory);
+  if (files.length < items.length) toast(t("upload.folders"));
+  take(files.map((item) => item.getAsFile()));
 }
 
 /** Each file goes in its own request: one that is refused does not hold back the others. */
 async function take(files) {
-  if (!files.length) return;
-  const collection = await attempt(ensureCollection);
+  const collection = files.length && await attempt(ensureCollection);
   if (!collection) return;
-  waiting.push(...files.map((file) => ({ file, collection, ...uploadRow(file) })));
-  next();
-}
-
-function next() {
-  while (running < AT_ONCE && waiting.length) {
-    running += 1;
-    send(waiting.shift()).finally(() => { running -= 1; next(); });
-  }
+  const rows = files.map(uploadRow);
+  for (const [place, file] of files.entries()) await send(collection, file, rows[place]);
 }
 
 function uploadRow(file) {
-  const stopper = new AbortController();
   const bar = h("progress", { max: 1, value: 0, "aria-label": file.name });
   const meta = h("div", { class: "meta" }, t("upload.waiting"));
-  const close = iconButton("close", t("upload.cancel", { name: file.name }), { onclick: () => {
-    stopper.abort();
-    row.remove();
-  } });
+  const close = iconButton("close", t("upload.dismiss", { name: file.name }),
+    { hidden: true, onclick: () => row.remove() });
   const row = h("li", { class: "document", testid: "upload-row" }, h("div", { class: "grow" },
     h("span", { class: "name", title: file.name }, file.name), bar, meta), close);
   byId("uploads").append(row);
-  return { row, bar, meta, signal: stopper.signal };
+  const settle = (content) => {
+    bar.remove();
+    meta.replaceChildren(content);
+    close.hidden = false;
+  };
+  return { row, bar, meta, settle };
 }
 
-async function send({ file, collection, row, bar, meta, signal }) {
-  if (signal.aborted) return;
-  const onProgress = (part) => {
-    bar.value = part;
-    meta.textContent = part < 1 ? number(part, { style: "percent" }) : t("upload.storing");
-  };
+async function send(collection, file, { row, bar, meta, settle }) {
   try {
-    const { documents } = await upload(collection, file, { onProgress, signal });
-    finish(row, bar, meta, documents[0]);
-    tell("uploaded");
+    const { documents: [doc] } = await upload(collection, file, (part) => {
+      bar.value = part;
+      meta.textContent = part < 1 ? number(part, { style: "percent" }) : t("upload.storing");
+    });
+    if (doc.duplicate) settle(t("upload.duplicate", { name: doc.name }));
+    else row.remove();
+    announce(t(doc.duplicate ? "upload.duplicate" : "upload.done", { name: doc.name }));
+    tell("hurry");
     await attempt(refreshDocuments);
   } catch (error) {
-    if (error.code === "stopped") return;
-    bar.remove();
-    meta.replaceChildren(errorNotice(error));
-    announce(`${file.name}: ${t("status.failed")}`);
+    if (!(error instanceof ApiError)) throw error;
+    settle(errorNotice(error));
+    announce(`${file.name}: ${error.message}`);
   }
-}
-
-function finish(row, bar, meta, doc) {
-  if (!doc.duplicate) {
-    row.remove();
-    announce(t("upload.done", { name: doc.name }));
-    return;
-  }
-  bar.remove();
-  const text = t("upload.duplicate", { name: doc.name });
-  meta.replaceChildren(icon("copy"), text);
-  row.dataset.duplicate = "true";
-  announce(text);
 }

@@ -196,8 +196,8 @@ def _result(job: Job, found: dict[str, Any], reply: dict[str, Any]) -> dict[str,
         "timings": {
             **found["timings"],
             "retrieve_ms": found["retrieve_ms"],
-            "first_token_ms": reply.get("first_token_ms"),
-            "answer_ms": reply.get("answer_ms"),
+            "first_token_ms": found["retrieve_ms"] + reply.get("first_token_ms", 0),
+            "total_ms": found["retrieve_ms"] + reply.get("answer_ms", 0),
         },
     }
 

@@ -1,0 +1,85 @@
+"""The embed step: a range of chunks gets vectors, in SQL first, then in Chroma."""
+
+import time
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from ingest import embed
+from ingest.database import reading
+from ingest.errors import EmbedderMismatch
+from ingest.tables import ChunkRow, CollectionRow, PageRow
+from ingest.vectors import Entry
+from workers.work import Output, Work
+
+CHUNKS_PER_WRITE = 64
+
+
+def embed_chunks(work: Work) -> Output:
+    """Vectors for a range of chunks: SQL first, then Chroma, then marked as indexed."""
+    began = time.monotonic()
+    done = 0
+    while batch := _pending(work):
+        work.check()
+        vectors = _vectors(work, batch)
+        entries = [
+            Entry(chunk.id, chunk.version_id, str(work.job.document_id), chunk.page, vector)
+            for (chunk, _), vector in zip(batch, vectors, strict=True)
+        ]
+        work.tools.index.add(str(work.job.collection_id), entries)
+        with work.write() as session:
+            ids = [chunk.id for chunk, _ in batch]
+            session.execute(update(ChunkRow).where(ChunkRow.id.in_(ids)).values(indexed=True))
+        done += len(batch)
+    return Output({"chunks": done, "embed_ms": round(1e3 * (time.monotonic() - began))})
+
+
+def _vectors(work: Work, batch: list[tuple[ChunkRow, str]]) -> list[Any]:
+    """The chunks' vectors: those an interrupted try has kept, and the others computed and kept."""
+    missing = [(chunk.id, text) for chunk, text in batch if chunk.embedding is None]
+    made = work.tools.embedder.embed([text for _, text in missing])
+    known = {chunk_id: vector for (chunk_id, _), vector in zip(missing, made, strict=True)}
+    with work.write() as session:
+        _claim_embedder(session, work)
+        for chunk_id, vector in known.items():
+            session.get_one(ChunkRow, chunk_id).embedding = embed.to_blob(vector)
+    return [
+        known[chunk.id] if chunk.embedding is None else embed.from_blob(chunk.embedding)
+        for chunk, _ in batch
+    ]
+
+
+def _pending(work: Work) -> list[tuple[ChunkRow, str]]:
+    """The next chunks of the step's range without an index entry, with the text to embed."""
+    given = work.step.input
+    query = (
+        select(ChunkRow, PageRow.text)
+        .join(
+            PageRow,
+            (PageRow.version_id == ChunkRow.version_id) & (PageRow.number == ChunkRow.page),
+        )
+        .where(
+            ChunkRow.version_id == given["version_id"],
+            ChunkRow.ordinal >= given["first"],
+            ChunkRow.ordinal < given["last"],
+            ChunkRow.indexed.is_(False),
+        )
+        .order_by(ChunkRow.ordinal)
+        .limit(CHUNKS_PER_WRITE)
+    )
+    with reading() as session:
+        return [
+            (chunk, f"{chunk.heading}\n{text[chunk.char_start : chunk.char_end]}".strip())
+            for chunk, text in session.execute(query)
+        ]
+
+
+def _claim_embedder(session: Session, work: Work) -> None:
+    """A collection belongs to the embedder of its first chunk."""
+    collection = session.get_one(CollectionRow, work.job.collection_id)
+    fingerprint = work.tools.embedder.fingerprint
+    if collection.embedder is None:
+        collection.embedder = fingerprint
+    elif collection.embedder != fingerprint:
+        raise EmbedderMismatch(expected=collection.embedder, actual=fingerprint)

@@ -1,0 +1,146 @@
+"""The parse step: a file becomes pages, chunks and words, streamed into the database.
+
+The parser runs in a process that can be killed; nothing of a document is ever held whole.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+
+from ingest import blobs, lexical, library, sandbox, split
+from ingest.database import new_id
+from ingest.errors import EmptyDocument, ReadingCancelled
+from ingest.settings import settings
+from ingest.spans import Page, Passage
+from ingest.tables import ChunkRow, DocumentRow, DocumentStatus, PageRow, VersionRow
+from workers import jobs
+from workers.errors import Cancelled
+from workers.jobs import JobKind
+from workers.work import Output, Progress, Work
+
+PAGES_PER_WRITE = 50
+
+
+@dataclass(slots=True)
+class _Intake:
+    """Pages and passages on their way into the database."""
+
+    pages: list[Page] = field(default_factory=list)
+    passages: list[Passage] = field(default_factory=list)
+    page_count: int = 0
+    chunk_count: int = 0
+    characters: int = 0
+    empty: list[int] = field(default_factory=list)
+
+    def passing(self, pages: Iterator[Page]) -> Iterator[Page]:
+        """Hand pages on to the splitter and keep them for the next write."""
+        for page in pages:
+            self.pages.append(page)
+            self.page_count += 1
+            self.characters += len(page.text)
+            if not page.text.strip():
+                self.empty.append(page.number)
+            yield page
+
+
+def parse(work: Work) -> Output:
+    """File → pages and chunks, in a killable process, streamed into the database."""
+    began = time.monotonic()
+    version = _begin(work)
+    _clear_index(work)
+    intake = _Intake()
+    try:
+        _take_in(work, version, intake)
+    except ReadingCancelled as error:
+        raise Cancelled from error
+    if not intake.chunk_count:
+        raise EmptyDocument
+    return Output(
+        {
+            "version_id": version.id,
+            "pages": intake.page_count,
+            "chunks": intake.chunk_count,
+            "characters": intake.characters,
+            "empty_pages": intake.empty,
+            "parse_ms": round(1e3 * (time.monotonic() - began)),
+        }
+    )
+
+
+def _take_in(work: Work, version: "_Version", intake: _Intake) -> None:
+    limits = sandbox.Limits.from_settings()
+    with (
+        blobs.local_path(version.sha256) as path,
+        # Closed here, whatever happens: the parser's process must not outlive the step.
+        closing(sandbox.pages(path, version.media_type, limits, work.cancelled)) as pages,
+    ):
+        passages = split.passages(
+            intake.passing(pages), work.tools.embedder.count_tokens, settings().chunk_tokens
+        )
+        for passage in passages:
+            intake.passages.append(passage)
+            if len(intake.pages) > PAGES_PER_WRITE:
+                _write(work, version.id, intake)
+                work.tell("progress", Progress(0, 1, f"page {intake.page_count}").public())
+        _write(work, version.id, intake)
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    id: str
+    sha256: str
+    media_type: str
+
+
+def _begin(work: Work) -> _Version:
+    """Mark the document as being read and clear what an interrupted try left."""
+    with work.write() as session:
+        document = session.get_one(DocumentRow, work.job.document_id)
+        newest = select(VersionRow).where(VersionRow.document_id == document.id)
+        version = session.scalars(newest.order_by(VersionRow.number.desc())).first()
+        assert version is not None, "a document is stored with its first version"
+        document.status = DocumentStatus.READING
+        library.clear_contents(session, document.id)
+        return _Version(version.id, version.sha256, document.media_type)
+
+
+def _clear_index(work: Work) -> None:
+    """Vectors of an earlier reading would crowd out the new ones: SQL no longer knows them."""
+    document_id = str(work.job.document_id)
+    earlier = jobs.JobFilter(kind=JobKind.READ, document_id=document_id, limit=2)
+    if work.step.claims > 1 or len(jobs.listing(earlier)) > 1:
+        work.tools.index.remove_documents(str(work.job.collection_id), [document_id])
+
+
+def _write(work: Work, version_id: str, intake: _Intake) -> None:
+    """Move what has come so far into the database."""
+    named = [(new_id("chunk"), passage) for passage in intake.passages]
+    with work.write() as session:
+        session.add_all(
+            PageRow(version_id=version_id, number=page.number, text=page.text)
+            for page in intake.pages
+        )
+        session.add_all(
+            ChunkRow(
+                id=chunk_id,
+                version_id=version_id,
+                ordinal=intake.chunk_count + offset,
+                page=passage.page,
+                char_start=passage.char_start,
+                char_end=passage.char_end,
+                heading=passage.heading,
+            )
+            for offset, (chunk_id, passage) in enumerate(named)
+        )
+        lexical.add(
+            session,
+            str(work.job.collection_id),
+            version_id,
+            [(chunk_id, f"{passage.heading}\n{passage.text}") for chunk_id, passage in named],
+        )
+    intake.chunk_count += len(intake.passages)
+    intake.pages.clear()
+    intake.passages.clear()
