@@ -36,10 +36,13 @@ def engine() -> Engine:
 
 
 def connect(url: str) -> Engine:
-    """An engine for `url` with the transaction rules of this module."""
+    """An engine for `url` with the transaction rules of this module.
+
+    Parameters stay out of its errors: they are documents and questions, and errors are logged.
+    """
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
-    made = create_engine(url, connect_args={"check_same_thread": False})
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    made = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
     if made.url.database:
         Path(made.url.database).parent.mkdir(parents=True, exist_ok=True)
     event.listen(made, "connect", _configure_sqlite)

@@ -50,6 +50,9 @@ class FakeEmbedder:
     def unknown_share(self, text: str) -> float:
         return 0.0
 
+    def embed_question(self, text: str) -> Any:
+        return self.embed([text])[0]
+
     def embed(self, texts: list[str]) -> Any:
         vectors = np.full((len(texts), self.dimensions), 1e-3, np.float32)
         for row, text in zip(vectors, texts, strict=True):
@@ -110,7 +113,8 @@ class Parrot(BaseChatModel):
             self.on_word()
             yield ChatGenerationChunk(message=AIMessageChunk(word))
         usage = {"input_tokens": 10, "output_tokens": len(REPLY), "total_tokens": 10 + len(REPLY)}
-        yield ChatGenerationChunk(message=AIMessageChunk("", usage_metadata=usage))
+        last = AIMessageChunk("", usage_metadata=usage, response_metadata={"finish_reason": "stop"})
+        yield ChatGenerationChunk(message=last)
 
 
 class Office:

@@ -91,7 +91,7 @@ def test_a_frozen_worker_that_wakes_up_can_not_write(lectern: Fleet) -> None:
 
 
 def freeze(lectern: Fleet, process: Process) -> None:
-    """Stop the process where it does not hold SQLite's one write lock: that would stop everybody."""
+    """Stop the process while it does not hold SQLite's one write lock, which others need."""
 
     def frozen() -> bool:
         process.send_signal(signal.SIGSTOP)

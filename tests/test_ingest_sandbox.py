@@ -71,7 +71,7 @@ def test_pages_stream(long_pdf: Path) -> None:
     (pid,) = children()
     assert first.number == 1
     assert first.text.startswith("page 1: some")
-    assert psutil.Process(pid).nice() == 19
+    assert psutil.Process(pid).nice() == 10
     assert os.getsid(pid) == pid
     assert sum(1 for _ in pages) == PDF_PAGES - 1
 

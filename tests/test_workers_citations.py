@@ -12,6 +12,7 @@ from workers.citations import (
     quoted,
     sentence_spans,
     tokens_of,
+    whole_sentences,
     without_markers,
 )
 
@@ -125,3 +126,9 @@ def test_neighbours_stay_inside_the_text(text: str, begin: int) -> None:
 
 def test_numbers_keep_their_marks() -> None:
     assert tokens_of("4.15% of 23,700 (2024)") == ("4.15%", "of", "23,700", "2024")
+
+
+def test_a_sentence_that_was_broken_off_goes() -> None:
+    assert whole_sentences("One is whole. Two was brok") == "One is whole."
+    assert whole_sentences("只有一句還沒寫") == "只有一句還沒寫"
+    assert whole_sentences("第一句。「第二句。」") == "第一句。「第二句。」"

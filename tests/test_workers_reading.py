@@ -94,7 +94,7 @@ def test_a_crash_between_embedding_and_index_repeats_only_what_is_missing(
     document = store(collection, prose(80))
     job = submit.read(document.id)
     office.runtime.run(first_step(job).id)
-    (embedding,) = ready_steps(job)[:1]
+    (waiting,) = ready_steps(job)[:1]
     added: list[str] = []
     real = office.index.add
 
@@ -105,8 +105,8 @@ def test_a_crash_between_embedding_and_index_repeats_only_what_is_missing(
         real(collection_id, entries)
 
     monkeypatch.setattr(office.index, "add", add)
-    office.runtime.run(embedding)
-    assert [step.status for step in jobs.steps_of(job.id) if step.id == embedding] == ["ready"]
+    office.runtime.run(waiting)
+    assert [step.status for step in jobs.steps_of(job.id) if step.id == waiting] == ["ready"]
     first, added[:] = list(added), []
     monkeypatch.setattr(office.index, "add", lambda _, entries: add_more(entries))
 
@@ -114,7 +114,7 @@ def test_a_crash_between_embedding_and_index_repeats_only_what_is_missing(
         added.extend(entry.chunk_id for entry in entries)
         real(collection, entries)
 
-    set_step(embedding, not_before=0.0)
+    set_step(waiting, not_before=0.0)
     office.work()
     assert jobs.get(job.id).status is JobStatus.SUCCEEDED
     assert not set(first) & set(added)

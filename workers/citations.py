@@ -39,6 +39,8 @@ CJK_RUN = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff]")
 SENTENCE_END = re.compile(
     r"(?<=[。！？；…])[」』）”’]*|(?<=[.!?])[\"')\]”’]*(?=\s+[^a-z\s])|\n{2,}|\n(?=\s*(?:[-*•|]|\d+[.)]))"
 )
+FULL_STOPS = (".", "!", "?", "。", "！", "？", "；", "…")
+CLOSING = '」』）”’")] \n'  #: may follow a full stop
 LINE_END = re.compile(r"\n(?=[A-Z0-9\u2e80-\u9fff])")
 SHORT_LINE = 0.7  #: of the longest line of the text
 MARKER = re.compile(r"\s*[\[【]\s*\d{1,3}(?:\s*[,，]\s*\d{1,3})*\s*[\]】]")
@@ -152,6 +154,14 @@ def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
         if piece.strip():
             yield begin + len(piece) - len(piece.lstrip()), begin + len(piece.rstrip())
         begin = end
+
+
+def whole_sentences(text: str) -> str:
+    """The text without a last sentence that was broken off; a single one stays as it is."""
+    spans = list(sentence_spans(text))
+    if len(spans) < 2 or text.rstrip(CLOSING).endswith(FULL_STOPS):
+        return text
+    return text[: spans[-2][1]]
 
 
 def _sentence_ends(text: str) -> list[int]:

@@ -43,7 +43,7 @@ def dispatch() -> int:
         chosen = [(lane, step) for lane in Lane for step in _publishable(session, lane)]
     for sent, (lane, step_id) in enumerate(chosen):
         if not _ring(lane, step_id):
-            _take_back([step_id for _, step_id in chosen[sent:]])
+            withdraw([step_id for _, step_id in chosen[sent:]])
             return sent
     return len(chosen)
 
@@ -55,8 +55,8 @@ def _anything_ready() -> bool:
         return session.scalars(ready).first() is not None
 
 
-def _take_back(step_ids: list[str]) -> None:
-    """What could not be published is ready again; the tick tries once more."""
+def withdraw(step_ids: list[str]) -> None:
+    """What could not be published, or came to somebody who leaves, is ready again."""
     with writing() as session:
         session.execute(
             update(StepRow)

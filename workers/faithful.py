@@ -9,8 +9,10 @@ call that unproved.
 from collections import Counter
 
 from ingest.words import STOP, words
-from workers.citations import carrier, neighbours, sentence_spans, tokens_of
+from workers.citations import CLOSING, FULL_STOPS, carrier, neighbours, sentence_spans, tokens_of
 
+#: Changes with the rules below: part of the content keys of what they have shaped.
+VERSION = 1
 SHORTEST, LONGEST = 40, 320  #: characters of a sentence worth quoting
 SHORTEST_CJK = 14
 
@@ -62,7 +64,7 @@ def _quotable(sentence: str) -> bool:
     digits = sum(character.isdigit() for character in sentence)
     return (
         shortest <= len(sentence) <= LONGEST
-        and sentence.rstrip('」』）”’")').endswith((".", "!", "?", "。", "！", "？"))
+        and sentence.rstrip(CLOSING).endswith(FULL_STOPS)
         and digits < len(sentence) / 5
         and " | " not in sentence
     )

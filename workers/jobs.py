@@ -254,7 +254,7 @@ def counts() -> dict[str, int]:
     """How many jobs stand in each status."""
     with reading() as session:
         found = session.execute(select(JobRow.status, func.count()).group_by(JobRow.status))
-        return dict(found.tuples().all())
+        return dict(found.all())
 
 
 def silence() -> float | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ingest.embed import Embedder
 from ingest.search import UNKNOWN_SHARE, Found
 from ingest.words import question_words, words
-from workers.citations import Place, places_of
+from workers.citations import CLOSING, FULL_STOPS, Place, places_of
 
 #: Sentences that are compared by vector; the rest lost already by their words.
 COMPARED = 24
@@ -99,7 +99,7 @@ def _similarities(
 def _loss(text: str, wants_number: bool) -> float:
     """What a place loses: by its length, by being no sentence, by lacking the number asked for."""
     missing = wants_number and DIGIT.search(text) is None
-    fragment = not text.rstrip('」』）”’")').endswith((".", "!", "?", "。", "！", "？", "；"))
+    fragment = not text.rstrip(CLOSING).endswith(FULL_STOPS)
     return (
         LENGTH_LOSS * len(text) + (NO_NUMBER if missing else 0.0) + (FRAGMENT if fragment else 0.0)
     )

@@ -82,7 +82,8 @@ class Runtime:
     def run(self, step_id: str) -> None:
         """Run one step, if it is still there to be taken."""
         if self._stopping.is_set():
-            return  # its publication is taken back by the tick
+            dispatcher.withdraw([step_id])
+            return
         claim = steps.claim(step_id, self.owner, self._settings.lease_seconds)
         if claim is None:
             return

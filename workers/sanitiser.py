@@ -10,16 +10,17 @@ end: cut anywhere else, the pieces are cleaned to the same text as the whole. Ch
 
 import re
 
-#: Besides control characters: invisible ones, ones that turn the direction of text, and tags.
+#: Besides control characters: invisible ones, ones that turn the direction of text, tags, and the
+#: mark of a broken character, which a model makes and no document means.
 CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+    "\ufeff\ufff9-\ufffb\ufffd\U000e0000-\U000e0fff]"
 )
 RUN = "".join(map(chr, range(0x21, 0x7F)))
 LINK_TARGET = re.compile(r"\](?:\([!-'*-~]*\)?)+")
 _BODY = r"[!#-&(-;=?-~]"
 URL = re.compile(
-    rf"(?:(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*://|//(?={_BODY})"
+    rf"(?:[A-Za-z][A-Za-z0-9+.-]*://|//(?={_BODY})"
     rf"|(?<![A-Za-z0-9])(?:[Ww]{{3}}\.|(?i:javascript|vbscript):|(?i:data):[A-Za-z;,])(?={_BODY}))"
     # but not the punctuation of the sentence around it
     rf"(?:{_BODY}+(?<![]).,:;!?]))?",

@@ -85,7 +85,7 @@ def delete_document(document_id: str) -> Job:
         document = _document(session, document_id)
         library.hide_document(session, document_id)
         _cancel_jobs(session, _drawing_on([document_id]))
-        params = {"document_ids": [document_id]}
+        params = {"document_ids": [document_id], "collection": False}
         job = job_of(_add(session, JobKind.DELETE, document.collection_id, params))
     dispatcher.dispatch()
     return job

@@ -11,6 +11,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable
 from langchain_openai.chat_models.base import OpenAIContextOverflowError
 
+from workers.citations import whole_sentences
 from workers.errors import LanguageModelUnavailable, ServerPromptTooLong
 from workers.sanitiser import Sanitiser
 from workers.work import Work
@@ -71,7 +72,10 @@ def write(
     if whole is None or not whole.response_metadata.get("finish_reason"):
         raise LanguageModelUnavailable(url=_server(work), reason="its answer broke off")
     _pass_on(sanitiser.finish(), pieces, heard)
-    return _written("".join(pieces).strip(), whole, began, first)
+    text = "".join(pieces).strip()
+    if whole.response_metadata["finish_reason"] == "length":
+        text = whole_sentences(text)
+    return _written(text, whole, began, first)
 
 
 def _server(work: Work) -> str:

@@ -1,5 +1,7 @@
 """The shapes of questions, answers, searches and conversations."""
 
+from typing import Any, Literal
+
 from pydantic import Field
 
 from service.schemas.forms import Answering, Asking, Id, LongText
@@ -40,11 +42,17 @@ class Answer(Answering):
     """The answer to a question, or a refusal that says what was searched."""
 
     answer: str
+    mode: Literal["written", "quoted", "refused"] = Field(
+        description="in the model's words, in the document's own, or not at all"
+    )
     refused: bool
-    draft: str | None = None
+    draft: str | None = Field(None, description="what the model wrote that could not be proved")
     sentences: list[Sentence]
     citations: list[Citation]
     conversation_id: str | None = None
+    searched: dict[str, Any] = Field(description="documents, passages, best_score")
+    usage: dict[str, int] = Field(description="tokens of the prompt, cached, of the answer")
+    timings: dict[str, float | None] = Field(description="milliseconds by stage")
 
 
 class Query(Asking):
@@ -65,7 +73,9 @@ class Hit(Answering):
     char_end: int
     heading: str
     text: str
-    score: float
+    score: float = Field(description="fused rank; only its order means something")
+    similarity: float | None = Field(None, description="cosine, if the vectors found it")
+    words: float | None = Field(None, description="lexical score, if the words found it")
 
 
 class Hits(Answering):

@@ -112,7 +112,7 @@ function documentRow(doc) {
     iconButton("trash", t("document.delete.named", { name: doc.name }),
       { testid: "document-delete", onclick: () => deleteDocument(doc) }));
   if (ready) meta.append(...readyParts(doc.version));
-  else if (doc.status === "failed") meta.append(...failedParts(doc.error ?? {}));
+  else if (doc.status === "failed") meta.append(...failedParts(doc.error));
   else row.update = () => meta.replaceChildren(spinner(), waitingText(doc));
   return row;
 }
@@ -126,10 +126,9 @@ function readyParts({ page_count: count, size, empty_pages: empty }) {
 }
 
 function failedParts(error) {
-  const { headline, detail, code } = wordsOf(error);
-  const why = [headline, detail].filter(Boolean).join(" ");
-  return [icon("warn"), h("span", { class: "bad-text" }, t("status.failed", { why })), " ",
-    h("code", { class: "code" }, code)];
+  const why = t("status.failed", { why: wordsOf(error) });
+  return [icon("warn"), h("span", { class: "bad-text" }, why), " ",
+    h("code", { class: "code" }, error.code)];
 }
 
 function waitingText({ id, status }) {

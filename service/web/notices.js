@@ -9,20 +9,14 @@ const TOAST_MS = 6000;
 /** Tell screen readers, silently for everybody else. */
 export const announce = (text) => { byId("announcer").textContent = text; };
 
-/** {headline, detail, code} of an ApiError or of the `error` of a job or a document. */
-export function wordsOf(error) {
-  const { code = "", title = "", detail = error.message ?? "" } = error;
-  if (known(`error.${code}`)) return { headline: t(`error.${code}`), detail: "", code };
-  const headline = title || detail || t("error.unknown");
-  return { headline, detail: detail === headline ? "" : detail, code };
-}
+/** What an ApiError, or the `error` of a job or a document, says in the reader's language. */
+export const wordsOf = ({ code, message }) =>
+  (known(`error.${code}`) ? t(`error.${code}`) : message || t("error.unknown"));
 
-/** An error as a block: what happened, the details, and the stable code in small. */
+/** An error as a block: what happened, and the stable code in small. */
 export function errorNotice(error) {
-  const { headline, detail, code } = wordsOf(error);
   return h("div", { class: "notice bad", testid: "error" }, icon("warn"),
-    h("div", {}, h("strong", {}, headline), detail && h("p", {}, detail),
-      code && h("code", { class: "code" }, code)));
+    h("div", {}, wordsOf(error), h("code", { class: "code" }, error.code)));
 }
 
 /** A short text, or an error, which stays until it is closed. */

@@ -4,7 +4,7 @@ import { ApiError, upload } from "./api.js";
 import { byId, h, iconButton } from "./dom.js";
 import { number, t } from "./i18n.js";
 import { ensureCollection, refreshDocuments } from "./library.js";
-import { announce, attempt, errorNotice, toast } from "./notices.js";
+import { announce, attempt, errorNotice, toast, wordsOf } from "./notices.js";
 import { tell } from "./state.js";
 
 export function startUploads() {
@@ -67,6 +67,6 @@ async function send(collection, file, { row, bar, meta, settle }) {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     settle(errorNotice(error));
-    announce(`${file.name}: ${error.message}`);
+    announce(`${file.name}: ${wordsOf(error)}`);
   }
 }

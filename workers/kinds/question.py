@@ -170,16 +170,17 @@ def _still_there(work: Work, sources: Sequence[Found]) -> list[Found]:
 
 def plan(job: Job, done: Sequence[Step]) -> Plan:
     """Evidence, then the answer; or the refusal at once."""
-    found = done[0].output
+    steps_by_kind = {step.kind: step for step in done}
+    found = steps_by_kind["retrieve"].output
     if found is None:
         return Plan(Progress(0, 2, "searching"))
     if not found["enough"]:
         refusal = prompts.PROMPTS[tongue_of(job.params["question"])].refusal
         return Plan(Progress(2, 2, "done"), result=_result(job, found, refused(refusal, None)))
-    if len(done) == 1:
+    if "answer" not in steps_by_kind:
         given = {"passages": found["passages"]}
         return Plan(Progress(1, 2, "answering"), steps=(NewStep("answer", 0, given),))
-    reply = done[1].output
+    reply = steps_by_kind["answer"].output
     if reply is None:
         return Plan(Progress(1, 2, "answering"))
     return Plan(Progress(2, 2, "done"), result=_result(job, found, reply))

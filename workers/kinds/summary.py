@@ -16,9 +16,8 @@ from sqlalchemy import select
 from ingest.database import reading
 from ingest.errors import EmptyDocument
 from ingest.tables import ChunkRow, DocumentRow, PageRow, VersionRow
-from workers import jobs, prompts, steps, writing
+from workers import faithful, jobs, prompts, steps, writing
 from workers.errors import DocumentNotReady
-from workers.faithful import faithful
 from workers.jobs import Job, Step, StepStatus
 from workers.language import CJK
 from workers.work import Kind, NewStep, Output, Plan, Progress, Work
@@ -155,14 +154,14 @@ def merge(work: Work) -> Output:
 
 
 def _summarise(work: Work, prompt: Any, given: dict[str, str], max_tokens: int) -> Output:
-    key = _content_key(work.tools.language.fingerprint, prompt, given, max_tokens)
+    key = _content_key(work, prompt, given, max_tokens)
     kept = steps.checkpoint(key)
     if kept is None:
         fenced = {name: prompts.harmless(text) for name, text in given.items()}
         written = writing.write(work, prompt, fenced, max_tokens)
         text = written.text
         if work.tools.language.small:
-            text = faithful(text, given["text"], SENTENCES[work.step.kind])
+            text = faithful.faithful(text, given["text"], SENTENCES[work.step.kind])
         kept = {
             "text": text,
             "tokens": work.tools.language.count_tokens(text),
@@ -176,8 +175,11 @@ def _summarise(work: Work, prompt: Any, given: dict[str, str], max_tokens: int) 
     return Output(data, key)
 
 
-def _content_key(fingerprint: str, prompt: Any, given: dict[str, str], max_tokens: int) -> str:
-    parts = [fingerprint, prompts.version(prompt), sorted(given.items()), max_tokens]
+def _content_key(work: Work, prompt: Any, given: dict[str, str], max_tokens: int) -> str:
+    language = work.tools.language
+    parts = [language.fingerprint, prompts.version(prompt), sorted(given.items()), max_tokens]
+    if language.small:
+        parts += [faithful.VERSION, SENTENCES[work.step.kind]]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
 
 
