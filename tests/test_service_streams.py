@@ -195,6 +195,7 @@ def test_who_does_not_wait_for_an_answer_cancels_it(live: httpx.Client) -> None:
 
 ANSWER = {
     "answer": "On Monday.",
+    "mode": "written",
     "refused": False,
     "draft": None,
     "sentences": [{"text": "On Monday.", "verified": True, "citations": [1]}],
@@ -202,6 +203,7 @@ ANSWER = {
     "conversation_id": "conv_1",
     "searched": {"documents": 1, "passages": 4, "best_score": 0.5},
     "usage": {"prompt_tokens": 1},
+    "timings": {"total_ms": 5},
 }
 
 
