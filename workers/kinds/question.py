@@ -16,7 +16,7 @@ from ingest.search import Findings, Found, find
 from workers import citations, conversations, prompts, steps, writing
 from workers.jobs import Job, Step
 from workers.language import CJK
-from workers.relevance import best_quote
+from workers.relevance import Quote, best_quote
 from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 
 PASSAGES = 12  #: asked of the search
@@ -44,12 +44,21 @@ def retrieve(work: Work) -> Output:
     return Output(
         {
             "passages": [source.public() for source in sources],
+            "quote": _noted(quote, sources),
             "searched": _searched(findings, best),
             "enough": best >= EVIDENCE,
             "timings": findings.timings,
             "retrieve_ms": round(1e3 * (time.monotonic() - began)),
         }
     )
+
+
+def _noted(quote: Quote | None, sources: Sequence[Found]) -> dict[str, Any] | None:
+    """The best sentence of the evidence, for the answer step."""
+    if quote is None or quote.score < QUOTABLE:
+        return None
+    place = quote.place
+    return {"passage": sources.index(place.passage), "start": place.start, "end": place.end}
 
 
 def _earlier(work: Work) -> list[conversations.Turn]:
@@ -122,10 +131,12 @@ def _reply(work: Work, text: str, sources: list[Found], refusal: str) -> dict[st
     draft = None if refusing else body
     if refusing and not work.tools.language.small:
         return refused(refusal, None)
-    quote = best_quote(work.job.params["question"], sources, work.tools.embedder)
-    if quote is not None and quote.score >= QUOTABLE:
-        return _answered("quoted", quote.place.text, citations.quoted(quote.place), draft)
-    return refused(refusal, draft)
+    quote = work.step.input["quote"]
+    if quote is None:
+        return refused(refusal, draft)
+    passage = Found(**work.step.input["passages"][quote["passage"]])
+    place = citations.Place(passage, quote["start"], quote["end"])
+    return _answered("quoted", place.text, citations.quoted(place), draft)
 
 
 def _answered(mode: str, body: str, proof: citations.Proof, draft: str | None) -> dict[str, Any]:
@@ -178,7 +189,7 @@ def plan(job: Job, done: Sequence[Step]) -> Plan:
         refusal = prompts.PROMPTS[tongue_of(job.params["question"])].refusal
         return Plan(Progress(2, 2, "done"), result=_result(job, found, refused(refusal, None)))
     if "answer" not in steps_by_kind:
-        given = {"passages": found["passages"]}
+        given = {"passages": found["passages"], "quote": found["quote"]}
         return Plan(Progress(1, 2, "answering"), steps=(NewStep("answer", 0, given),))
     reply = steps_by_kind["answer"].output
     if reply is None:
