@@ -95,6 +95,16 @@ def require_schema() -> None:
             raise SchemaOutdated
 
 
+def truncate_log() -> None:
+    """Empty SQLite's write-ahead log, which keeps what was deleted until it is overwritten."""
+    if engine().dialect.name == "sqlite":
+        connection = engine().raw_connection()  # a checkpoint can't run inside a transaction
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            connection.close()
+
+
 def _alembic() -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))

@@ -106,12 +106,20 @@ def everything_said() -> str:
     return repr(found)
 
 
-def test_nothing_is_left_of_a_deleted_document(office: Office, collection: str) -> None:
+def holding(folder: Path, words: bytes) -> list[str]:
+    """Files in which the words still stand, deleted or not."""
+    return [str(f) for f in folder.rglob("*") if f.is_file() and words in f.read_bytes()]
+
+
+def test_nothing_is_left_of_a_deleted_document(
+    office: Office, collection: str, data_folder: Path
+) -> None:
     document = read(office, collection, prose(30, topic="secret"))
     made = used(office, document, "secret")
     assert document.version is not None
     assert office.index.count(collection) > 0
     assert "secret1w1" in everything_said()
+    assert holding(data_folder, b"secret1w1")
     assert {events._stream(job.id) for job in made} <= streams()
 
     deletion = submit.delete_document(document.id)
@@ -123,6 +131,7 @@ def test_nothing_is_left_of_a_deleted_document(office: Office, collection: str) 
         assert rows(table) == 0, table
     assert (rows(JobRow), rows(StepRow)) == (1, 1)
     assert "secret" not in everything_said()
+    assert not holding(data_folder, b"secret1w1")
     assert office.index.count(collection) == 0
     assert not blobs.exists(document.version.sha256)
     assert not {events._stream(job.id) for job in made} & streams()

@@ -74,6 +74,14 @@ def forget(job_ids: Sequence[str]) -> None:
         log.warning("events_not_forgotten", jobs=len(job_ids), error=str(error))
 
 
+def rewrite_log() -> None:
+    """Have Redis write its append-only file anew, without what was deleted."""
+    try:
+        _client().bgrewriteaof()
+    except RedisError as error:  # one that is under way already, or no right to ask for it
+        log.info("log_not_rewritten", error=str(error))
+
+
 def answers() -> bool:
     """Whether Redis answers."""
     try:

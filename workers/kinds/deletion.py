@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from ingest import blobs, lexical, library
-from ingest.database import reading
+from ingest.database import reading, truncate_log
 from ingest.errors import Unavailable
 from workers import events
 from workers.jobs import Job, Step, StepStatus
@@ -87,4 +87,10 @@ def plan(_job: Job, steps: Sequence[Step]) -> Plan:
     return Plan(Progress(1 if erased else 0, 1, "deleting"), result=erased)
 
 
-DELETION = Kind(runners={"erase": erase}, plan=plan)
+def afterwards(_job: Job) -> None:
+    """Rewrite the logs of SQLite and Redis, which still hold what was erased from them."""
+    truncate_log()
+    events.rewrite_log()
+
+
+DELETION = Kind(runners={"erase": erase}, plan=plan, afterwards=afterwards)
