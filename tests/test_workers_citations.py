@@ -132,3 +132,10 @@ def test_a_sentence_that_was_broken_off_goes() -> None:
     assert whole_sentences("One is whole. Two was brok") == "One is whole."
     assert whole_sentences("只有一句還沒寫") == "只有一句還沒寫"
     assert whole_sentences("第一句。「第二句。」") == "第一句。「第二句。」"
+
+
+def test_a_proof_knows_which_places_it_touches() -> None:
+    proof = prove("It cut off 23,700 properties.", [passage(ALDER)])
+    touched = [place.text for place in places_of(passage(ALDER)) if proof.cites(place)]
+    assert "It cut off 23,700 properties." in touched
+    assert "The last was restored after 31 hours." not in touched

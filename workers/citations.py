@@ -84,6 +84,17 @@ class Proof:
         verified = sum(sentence.verified for sentence in self.sentences)
         return verified / len(self.sentences) if self.sentences else 0.0
 
+    def cites(self, place: "Place") -> bool:
+        """Whether one of the citations touches the place."""
+        start = place.passage.char_start + place.start
+        end = place.passage.char_start + place.end
+        return any(
+            (cited.version_id, cited.page) == (place.passage.version_id, place.passage.page)
+            and cited.char_start < end
+            and start < cited.char_end
+            for cited in self.citations
+        )
+
     def only_carried(self) -> "Proof":
         """The same without the sentences that nothing carries."""
         carried = tuple(sentence for sentence in self.sentences if sentence.verified)

@@ -121,22 +121,31 @@ def tongue_of(question: str) -> prompts.Tongue:
 
 def _reply(work: Work, text: str, sources: list[Found], refusal: str) -> dict[str, Any]:
     """The model's words if the evidence carries them, else the evidence's own, else a refusal."""
+    small, best = work.tools.language.small, _best_place(work.step.input)
     body = citations.without_markers(text)
     refusing = not body or body.startswith(refusal)
-    proof = citations.prove("" if refusing else body, sources)
-    if proof.carried >= CARRIED:
-        if work.tools.language.small:  # what it adds of its own is invented, mostly
-            proof = proof.only_carried()
-        return _answered("written", proof.text, proof, body)
-    draft = None if refusing else body
-    if refusing and not work.tools.language.small:
+    if refusing and not small:
         return refused(refusal, None)
-    quote = work.step.input["quote"]
-    if quote is None:
+    proof = citations.prove("" if refusing else body, sources)
+    if proof.carried >= CARRIED and not small:
+        return _answered("written", body, proof, None)
+    if proof.carried >= CARRIED and best is not None and proof.cites(best):
+        # What a small model adds of its own is invented, mostly.
+        return _answered("written", proof.only_carried().text, proof.only_carried(), body)
+    draft = None if refusing else body
+    if best is None:
         return refused(refusal, draft)
-    passage = Found(**work.step.input["passages"][quote["passage"]])
-    place = citations.Place(passage, quote["start"], quote["end"])
-    return _answered("quoted", place.text, citations.quoted(place), draft)
+    return _answered("quoted", best.text, citations.quoted(best), draft)
+
+
+def _best_place(given: dict[str, Any]) -> citations.Place | None:
+    """The sentence that the retrieve step found to answer best."""
+    quote = given["quote"]
+    if quote is None:
+        return None
+    return citations.Place(
+        Found(**given["passages"][quote["passage"]]), quote["start"], quote["end"]
+    )
 
 
 def _answered(mode: str, body: str, proof: citations.Proof, draft: str | None) -> dict[str, Any]:
