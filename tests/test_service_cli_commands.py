@@ -328,7 +328,7 @@ def test_ctrl_c_cancels_a_question(service: FakeService) -> None:
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         # As from a terminal: a background job, such as CI's, hands its children an ignored SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     assert asking.stdout is not None
     assert asking.stdout.read(6) == "Well, "
