@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from workers.chat_model import LecternChat, _merged
 from workers.engine.engine import Engine
 from workers.engine.requests import Request
-from workers.engine.sampler import GrammarRefused
+from workers.engine.grammar import GrammarRefused
 from workers.engine.template import Message
 from workers.errors import PromptTooLong
 from workers.jobs import Lane
