@@ -6,6 +6,7 @@ output is, by a grammar that llama.cpp enforces while it samples.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -31,6 +32,7 @@ from workers.engine.grammar import grammar_of
 from workers.engine.requests import Finish, Request, Sampling, never
 from workers.engine.template import Message
 from workers.jobs import Lane
+from workers.usage import rate
 
 MINIMUM_ANSWER_TOKENS = 16
 
@@ -39,7 +41,11 @@ class LecternChat(BaseChatModel):
     """Chat over the in-process engine.
 
     Per call (`bind` or keyword): `lane`, `cancelled`, `max_tokens`, `temperature`, `seed`,
-    `grammar`, `repeat_penalty`.
+    `grammar`, `repeat_penalty`, `ignore_eos`, `durable`, `sources`, `compose`.
+
+    Text blocks marked with `cache_control`, which stand first, are what other requests share, such
+    as a document: the engine keeps their KV (with `durable` on disk too) and finds it again.
+    With `compose`, which is approximate, it finds the second and later ones too.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -151,12 +157,16 @@ class LecternChat(BaseChatModel):
         wanted = given.get("max_tokens") or self.max_tokens
         return Request(
             prompt=prompt.tokens,
-            prefix_tokens=prompt.prefix_tokens,
+            prefixes=prompt.prefixes,
+            passages=prompt.passages if given.get("compose") else (),
+            durable=given.get("durable", False),
+            sources=given.get("sources", frozenset()),
             max_tokens=wanted or max(MINIMUM_ANSWER_TOKENS, min(512, left)),
             stop=tuple(stop or self.stop or ()),
             sampling=Sampling(
                 temperature=given.get("temperature", self.temperature),
                 repeat_penalty=given.get("repeat_penalty", self.repeat_penalty),
+                ignore_eos=given.get("ignore_eos", False),
                 seed=given.get("seed", self.seed),
                 grammar=given.get("grammar"),
             ),
@@ -165,7 +175,11 @@ class LecternChat(BaseChatModel):
         )
 
     def _metadata(self, finish: Finish) -> dict[str, Any]:
-        return {"model_name": self.engine.model.name, "finish_reason": finish.reason}
+        return {
+            "model_name": self.engine.model.name,
+            "finish_reason": finish.reason,
+            **_timings(finish),
+        }
 
 
 def _usage(finish: Finish) -> UsageMetadata:
@@ -178,21 +192,41 @@ def _usage(finish: Finish) -> UsageMetadata:
     )
 
 
+def _timings(finish: Finish) -> dict[str, float]:
+    """What it took, by the names of `workers.usage`. The first token counts as prefill's."""
+    usage = finish.usage
+    prefilled = usage.prompt_tokens - usage.cached_tokens
+    return {
+        "queue_ms": round(1e3 * usage.queue_seconds),
+        "prefill_ms": round(1e3 * usage.prefill_seconds),
+        "decode_ms": round(1e3 * usage.decode_seconds),
+        "prefill_tokens_per_second": rate(prefilled, usage.prefill_seconds),
+        "decode_tokens_per_second": rate(usage.completion_tokens - 1, usage.decode_seconds),
+    }
+
+
 def _describe(schema: dict[str, Any]) -> str:
     return f"Answer with one JSON object of this schema: {json.dumps(schema, ensure_ascii=False)}"
 
 
 def _merged(messages: Sequence[BaseMessage]) -> Iterator[Message]:
     """Messages for the template: templates want roles to alternate, so equal ones are joined."""
-    role, parts = "", list[str]()
-    for message in messages:
-        if _role(message) != role and parts:
-            yield Message(role, "\n\n".join(parts))
-            parts = []
-        role = _role(message)
-        parts.append(message.text)
-    if parts:
-        yield Message(role, "\n\n".join(parts))
+    for role, group in groupby(messages, _role):
+        first, *others = group
+        shared, content = _blocks(first)
+        yield Message(role, "\n\n".join([content, *(one.text for one in others)]), shared)
+
+
+def _blocks(message: BaseMessage) -> tuple[tuple[str, ...], str]:
+    """The text of a message: the parts marked as shared with other requests, and the rest."""
+    if isinstance(message.content, str):
+        return (), message.content
+    shared = tuple(
+        block["text"]
+        for block in message.content
+        if isinstance(block, dict) and "cache_control" in block
+    )
+    return shared, message.text[sum(map(len, shared)) :]
 
 
 def _role(message: BaseMessage) -> str:

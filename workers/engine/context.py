@@ -7,7 +7,7 @@ sequences then costs half of what one unified buffer costs, because no row scans
 
 import ctypes
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import llama_cpp.llama_cpp as llama
 import numpy as np
@@ -15,11 +15,13 @@ import numpy as np
 from workers.engine.model import Model
 from workers.errors import EngineStopped, ModelUnusable
 
-FLASH_ATTENTION = {
-    "auto": llama.LLAMA_FLASH_ATTN_TYPE_AUTO,
-    "off": llama.LLAMA_FLASH_ATTN_TYPE_DISABLED,
-    "on": llama.LLAMA_FLASH_ATTN_TYPE_ENABLED,
-}
+#: `llama_decode` says so after the abort callback stopped it.
+INTERRUPTED = 2
+KV_TYPES = {"f16": llama.GGML_TYPE_F16, "q8_0": llama.GGML_TYPE_Q8_0}
+#: The abort callback is libc's strlen over two bytes that we write: 0 goes on, 1 stops. It is
+#: asked after every node of the graph; a Python function would have to wait for the GIL each time.
+STRLEN = ctypes.cast(ctypes.CDLL(None).strlen, llama.ggml_abort_callback)
+GO_ON, STOP = b"\0", b"\1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,12 @@ class Shape:
     sequences: int
     context_tokens: int  #: cells of one sequence
     batch_tokens: int  #: rows of one decode
-    threads: int
-    flash_attention: Literal["on", "off", "auto"]
+    ubatch_tokens: int  #: rows computed at once
+    threads: int  #: for a single row
+    prefill_threads: int  #: for more rows
+    flash_attention: bool
+    kv_type: str = "f16"
+    outputs: int = 64  #: rows of one decode that may want logits
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +60,46 @@ class Context:
             raise ModelUnusable(path=model.path, reason="its context could not be allocated")
         self._memory = llama.llama_get_memory(self.handle)
         self._batch = _Batch(shape.batch_tokens)
+        self._stop = ctypes.create_string_buffer(2)
+        llama.llama_set_abort_callback(self.handle, STRLEN, ctypes.addressof(self._stop))
 
     def close(self) -> None:
         """Free the context; harmless when repeated."""
         handle, self.handle = self.handle, None
         llama.llama_free(handle)
 
-    def decode(self, rows: list[Row]) -> None:
+    def decode(self, rows: list[Row]) -> bool:
         """Compute the rows; positions of a sequence must continue where it ends.
 
+        False when `interrupt` stopped it: then `length` tells how much of each sequence is there.
         Raises EngineStopped; the caller must then forget the sequences of the rows.
         """
         code = llama.llama_decode(self.handle, self._batch.fill(rows))
-        if code != 0:
+        if code not in (0, INTERRUPTED):
             raise EngineStopped(reason=f"llama_decode returned {code}")
+        return bool(code == 0)
+
+    def interrupt(self) -> None:
+        """Stop the decode in progress within milliseconds, and each later one until `go_on`.
+
+        From any thread.
+        """
+        self._stop[0] = STOP
+
+    def go_on(self) -> None:
+        """Take an interruption back."""
+        self._stop[0] = GO_ON
+
+    def length(self, sequence: int) -> int:
+        """How many tokens of a sequence are there."""
+        return int(llama.llama_memory_seq_pos_max(self._memory, sequence)) + 1
+
+    def copy(self, source: int, target: int) -> None:
+        """Make `target` hold what `source` holds.
+
+        Always the whole stream: a part of one would end the process (llama.cpp asserts it).
+        """
+        llama.llama_memory_seq_cp(self._memory, source, target, -1, -1)
 
     def trim(self, sequence: int, length: int) -> bool:
         """Forget everything of a sequence behind its first `length` tokens.
@@ -76,18 +108,21 @@ class Context:
         """
         return bool(llama.llama_memory_seq_rm(self._memory, sequence, length, -1))
 
-    def save(self, sequence: int) -> bytes:
-        """The KV state of a sequence."""
+    def save(self, sequence: int) -> Any:
+        """The KV state of a sequence: uint8, one dimension."""
         size = llama.llama_state_seq_get_size(self.handle, sequence)
-        buffer = (ctypes.c_uint8 * size)()
-        written = llama.llama_state_seq_get_data(self.handle, buffer, size, sequence)
-        return bytes(memoryview(buffer)[:written])
+        state = np.empty(size, np.uint8)
+        written = llama.llama_state_seq_get_data(
+            self.handle, _pointer(state, ctypes.c_uint8), size, sequence
+        )
+        return state[:written]
 
-    def load(self, sequence: int, state: bytes) -> bool:
+    def load(self, sequence: int, state: Any) -> bool:
         """Replace a sequence by a saved state; false when llama.cpp refuses it."""
-        buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
-        read = llama.llama_state_seq_set_data(self.handle, buffer, len(state), sequence)
-        return bool(read == len(state))
+        read = llama.llama_state_seq_set_data(
+            self.handle, _pointer(state, ctypes.c_uint8), state.size, sequence
+        )
+        return bool(read == state.size)
 
 
 class _Batch:
@@ -129,10 +164,16 @@ def _params(shape: Shape) -> Any:
     params = llama.llama_context_default_params()
     params.n_ctx = shape.sequences * shape.context_tokens
     params.n_seq_max = shape.sequences
-    params.n_batch = params.n_ubatch = shape.batch_tokens
-    params.n_outputs_max = shape.sequences  # else n_batch rows of the whole vocabulary
-    params.n_threads = params.n_threads_batch = shape.threads
-    params.flash_attn_type = FLASH_ATTENTION[shape.flash_attention]
+    params.n_batch = shape.batch_tokens
+    params.n_ubatch = min(shape.ubatch_tokens, shape.batch_tokens)
+    params.n_outputs_max = max(shape.sequences, shape.outputs)  # else n_batch × the vocabulary
+    params.n_threads, params.n_threads_batch = shape.threads, shape.prefill_threads
+    params.flash_attn_type = (
+        llama.LLAMA_FLASH_ATTN_TYPE_ENABLED
+        if shape.flash_attention
+        else llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    )
+    params.type_k = params.type_v = KV_TYPES[shape.kv_type]
     params.kv_unified = False
     params.no_perf = True
     return params

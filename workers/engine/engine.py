@@ -1,41 +1,53 @@
 """The engine: one model, one context, one scheduler; the face the rest of Lectern sees."""
 
+import json
 from collections.abc import Sequence as Items
 from pathlib import Path
 
-import psutil
-
+from workers.engine import library
 from workers.engine.context import Context, Shape
+from workers.engine.load import Load
+from workers.engine.lookup import Lookup
 from workers.engine.model import Model
 from workers.engine.prefixes import PrefixCache
+from workers.engine.profile import Profile
 from workers.engine.requests import Request
 from workers.engine.sampler import Sampler
 from workers.engine.scheduler import Scheduler
 from workers.engine.sequence import Answer, Sequence
+from workers.engine.store import StateStore
 from workers.engine.template import ChatTemplate, Message, Prompt
 from workers.errors import PromptTooLong
+from workers.jobs import Lane
 from workers.settings import Settings
 
 BATCH_TOKENS = 512
 MEGABYTE = 1 << 20
-CGROUP = Path("/sys/fs/cgroup")
 
 
 class Engine:
     """Generates text. Every method may be called from any thread."""
 
-    def __init__(self, path: Path, settings: Settings) -> None:
-        """Load the model and start to work. Raises ModelMissing or ModelUnusable."""
-        self.model = Model(path)
+    def __init__(self, path: Path, settings: Settings, profile: Profile, kept: Path) -> None:
+        """Load the model and start to work; states of prefixes are kept in the folder `kept`.
+
+        Raises ModelMissing, ModelUnusable or MemoryTooSmall.
+        """
+        self.profile = profile
+        self.model = Model(path, repack=profile.repack, mlock=profile.mlock)
         self.context_tokens = min(settings.context, self.model.trained_context)
         self._template = ChatTemplate(self.model)
-        self._context = Context(self.model, _shape(settings, self.context_tokens))
+        shape = _shape(settings, self.context_tokens, profile)
+        self._context = Context(self.model, shape)
+        self._store = _store(kept, self.model, shape, settings.prefix_disk_mb * MEGABYTE)
+        self._prefixes = PrefixCache(settings.prefix_cache_mb * MEGABYTE, self._store)
         self._scheduler = Scheduler(
             self.model,
             self._context,
             reserved=settings.interactive_slots,
-            prefixes=PrefixCache(settings.prefix_cache_mb * MEGABYTE),
+            prefixes=self._prefixes,
         )
+        self._row_cost = dict(profile.row_cost) if self.model.cuts else {}
         self._scheduler.start()
 
     @property
@@ -43,11 +55,36 @@ class Engine:
         """Whether requests are being answered."""
         return self._scheduler.alive
 
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do at this moment."""
+        load = self._scheduler.load()
+        return not (load.interactive or load.background or load.waiting)
+
+    def load(self) -> Load:
+        """What it has done and is doing."""
+        return self._scheduler.load()
+
     def close(self) -> None:
         """Stop and free everything, once; unfinished requests get EngineStopped."""
         self._scheduler.stop()
+        if self._store is not None:
+            self._store.close()
         self._context.close()
         self.model.close()
+
+    def keeps(self, tokens: tuple[int, ...]) -> bool:
+        """Whether the KV of exactly these tokens is kept, in RAM or on disk."""
+        return tokens in self._prefixes
+
+    def sources(self) -> frozenset[str]:
+        """The documents whose words the engine still holds, in slots or kept states."""
+        return self._prefixes.sources() | self._scheduler.sources()
+
+    def forget(self, sources: frozenset[str]) -> None:
+        """Forget all KV made of these documents, except what is being worked on right now."""
+        self._prefixes.forget(sources)
+        self._scheduler.forget_sources(sources)
 
     def prompt(self, messages: Items[Message]) -> Prompt:
         """The tokens of a chat, by the model's template."""
@@ -71,45 +108,63 @@ class Engine:
                 reserved=request.max_tokens,
                 limit=self.context_tokens,
             )
+        if found := self._prefixes.nearest(request.prompt):
+            self._prefixes.state(found.prefix)  # from disk, while others are being answered
         answer = Answer(request)
         # The sampler is made here, in the caller's thread: what is wrong with it, such as an odd
         # grammar, then concerns nobody else.
-        self._scheduler.submit(Sequence(answer, Sampler(self.model, request.sampling)))
+        sequence = Sequence(answer, Sampler(self.model, request.sampling), self._template.remember)
+        if self._row_cost and request.sampling.predictable:
+            sequence.lookup = Lookup(request.prompt, self._row_cost)
+        self._scheduler.submit(sequence)
+        self._prepare_passages(request)
         return answer
 
+    def _prepare_passages(self, request: Request) -> None:
+        """Have passages that had no kept state computed alone, for the next who needs them."""
+        for begin, end in request.passages:
+            head = request.prefixes[0]
+            tokens = request.prompt[:head] + request.prompt[begin:end]
+            if tokens not in self._prefixes:
+                self.generate(
+                    Request(
+                        tokens,
+                        max_tokens=0,
+                        prefixes=(head, len(tokens)),
+                        durable=request.durable,
+                        sources=request.sources,
+                        lane=Lane.BATCH,
+                    )
+                )
 
-def _shape(settings: Settings, context_tokens: int) -> Shape:
+
+def _shape(settings: Settings, context_tokens: int, profile: Profile) -> Shape:
+    sequences = max(1, settings.batch_slots) + settings.interactive_slots
     return Shape(
-        sequences=max(1, settings.batch_slots) + settings.interactive_slots,
+        sequences=sequences,
         context_tokens=context_tokens,
-        batch_tokens=BATCH_TOKENS,
-        threads=settings.threads or usable_cores(),
-        flash_attention=settings.flash_attention,
+        batch_tokens=max(BATCH_TOKENS, profile.ubatch_tokens),
+        ubatch_tokens=profile.ubatch_tokens,
+        threads=profile.threads,
+        prefill_threads=profile.prefill_threads,
+        flash_attention=profile.flash_attention,
+        kv_type=profile.kv_type,
+        outputs=sequences + max((rows for rows, _ in profile.row_cost), default=0),
     )
 
 
-def usable_cores(cgroup: Path = CGROUP) -> int:
-    """Physical cores this process may use: affinity and quota counted, hyper-threads not.
-
-    More threads than a container's quota has cores would wait for each other while the kernel
-    holds some of them back.
-    """
-    logical = psutil.cpu_count(logical=True) or 1
-    physical = psutil.cpu_count(logical=False) or logical
-    process = psutil.Process()
-    allowed = len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else logical
-    cores = min(allowed, round(allowed * physical / logical))
-    return max(1, min(cores, _quota(cgroup) or cores))
-
-
-def _quota(cgroup: Path) -> int | None:
-    """Whole cores by the container's limit, which both versions of cgroups write in their way."""
-    try:
-        limit, period = (cgroup / "cpu.max").read_text().split()
-    except OSError:
-        try:
-            limit = (cgroup / "cpu" / "cpu.cfs_quota_us").read_text().strip()
-            period = (cgroup / "cpu" / "cpu.cfs_period_us").read_text()
-        except OSError:
-            return None
-    return None if limit in {"max", "-1"} else max(1, int(limit) // int(period))
+def _store(folder: Path, model: Model, shape: Shape, limit_bytes: int) -> StateStore | None:
+    """The states on disk; for a layout that covers all that makes a state valid."""
+    if not limit_bytes:
+        return None
+    layout = json.dumps(
+        {
+            "model": model.fingerprint,
+            "library": [library.PINNED, library.build().features],
+            "sequences": shape.sequences,  # the states name their streams
+            "kv": shape.kv_type,
+            "flash_attention": shape.flash_attention,  # it turns V round
+        },
+        sort_keys=True,
+    )
+    return StateStore(folder, layout, limit_bytes)

@@ -33,6 +33,13 @@ EXPECTED_DEFAULTS = {
 #: ggml's levels: 1 debug, 2 info, 3 warning, 4 error, 5 continues the line before.
 WARNING = 3
 CONTINUES = 5
+#: What llama.cpp says, as errors, of a decode that the engine itself has interrupted.
+INTERRUPTED = (
+    "failed with error 1",
+    "compute status: 1",
+    "removing memory module entries",
+    "failed to decode, ret = 2",
+)
 
 
 class LibraryUnusable(LecternError):
@@ -82,7 +89,7 @@ class _Relay:
     def __call__(self, level: int, text: bytes, _data: Any) -> None:
         self._level = self._level if level == CONTINUES else level
         line = text.decode("utf-8", "replace").strip()
-        if self._level >= WARNING and line:
+        if self._level >= WARNING and line and not any(part in line for part in INTERRUPTED):
             self._log.log(logging.WARNING if self._level == WARNING else logging.ERROR, line)
 
 

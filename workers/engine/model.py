@@ -21,11 +21,18 @@ META_BYTES = 1 << 16
 class Model:
     """Loaded weights. Not thread-safe to close; everything else may be called from any thread."""
 
-    def __init__(self, path: Path) -> None:
-        """Load `path` by mmap. Raises ModelMissing or ModelUnusable."""
+    def __init__(self, path: Path, *, repack: bool = True, mlock: bool = False) -> None:
+        """Load `path` by mmap. Raises ModelMissing or ModelUnusable.
+
+        `repack` copies weights into an order that some kernels read faster; `mlock` keeps them
+        from being swapped out.
+        """
         check_header(path)
         params = llama.llama_model_default_params()
         params.n_gpu_layers = 0
+        params.use_extra_bufts = repack
+        if mlock:
+            params.load_mode = llama.LLAMA_LOAD_MODE_MMAP_MLOCK
         handle = llama.llama_model_load_from_file(str(path).encode(), params)
         if not handle:
             raise ModelUnusable(path=path, reason="llama.cpp could not load it")
@@ -37,6 +44,14 @@ class Model:
         self.parameters: int = llama.llama_model_n_params(handle)
         self.bos: int = llama.llama_vocab_bos(self.vocab)
         self.eos: int = llama.llama_vocab_eos(self.vocab)
+        #: Whether the KV of a sequence can be cut at any token: not so with a recurrent state or a
+        #: sliding window, which have forgotten what a shorter beginning would need.
+        self.cuts: bool = not (
+            llama.llama_model_is_recurrent(handle)
+            or llama.llama_model_is_hybrid(handle)
+            or llama.llama_model_n_swa(handle)
+        )
+        self.rope_type: int = llama.llama_model_rope_type(handle)
         self.adds_bos: bool = llama.llama_vocab_get_add_bos(self.vocab)
 
     def close(self) -> None:

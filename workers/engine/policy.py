@@ -2,8 +2,8 @@
 
 A person's sequences come first and the background pauses entirely while they run: sharing a step
 with background prefill costs a reader fifteen times the wait between tokens and saves the
-background next to nothing (measured; see docs/decisions/0004-lanes.md). A floor keeps the
-background from starving.
+background next to nothing (measured; see docs/decisions/0004-lanes.md). A person who comes
+interrupts the background's step in the middle; a floor keeps the background from starving.
 """
 
 import time
@@ -12,49 +12,72 @@ from dataclasses import dataclass
 
 from workers.engine.sequence import Sequence
 
-#: Prompt tokens of one step. A background step bounds how long a new question waits for its turn.
-BACKGROUND_CHUNK = 256
-INTERACTIVE_CHUNK = 512
 #: While another person's answer is being written, a prompt advances in small pieces.
 SHARED_CHUNK = 64
-#: The background gets a step at least this often (seconds), however many people ask.
+#: The background gets a step at least this often (seconds), however many people ask, and a small
+#: one, because nothing interrupts it.
 STARVATION_FLOOR = 4.0
+FLOOR_CHUNK = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A sequence's part of a step: one sampled token, or some of its prompt."""
+    """A sequence's part of a step: some of its prompt, or its last token and what it may go on."""
 
     sequence: Sequence
     tokens: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The next step."""
+
+    shares: tuple[Share, ...]
+    interruptible: bool = False  #: a person who comes need not wait until it has ended
+
+
 class LanePolicy:
     """Remembers when the background last had its turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, batch_tokens: int) -> None:
+        """`batch_tokens`: rows of one decode."""
+        self._batch_tokens = batch_tokens
         self._background_ran = time.monotonic()
 
-    def plan(self, active: Items[Sequence]) -> list[Share]:
-        """The shares of the next step, decoding sequences first."""
+    def plan(self, active: Items[Sequence]) -> Plan:
+        """The shares of the next step."""
         people = [sequence for sequence in active if sequence.interactive]
         background = [sequence for sequence in active if not sequence.interactive]
         now = time.monotonic()
-        if people and background and now - self._background_ran < STARVATION_FLOOR:
-            return _shares(people, _interactive_chunk(people))
-        self._background_ran = now  # also while there is no background: nothing starves then
-        if background:
-            return _shares(background, BACKGROUND_CHUNK)
-        return _shares(people, _interactive_chunk(people))
+        starving = now - self._background_ran >= STARVATION_FLOOR
+        if people and not (background and starving):
+            self._background_ran = self._background_ran if background else now
+            return Plan(self._for_people(people))
+        self._background_ran = now
+        if people:
+            return Plan(tuple(_prompts(background, FLOOR_CHUNK) or _last_tokens(background)))
+        return Plan(self._for_background(background), interruptible=True)
+
+    def _for_people(self, people: Items[Sequence]) -> tuple[Share, ...]:
+        """Answers that are being read go on; a prompt beside them advances in small pieces."""
+        reading = _last_tokens(people)
+        chunk = SHARED_CHUNK if reading else self._batch_tokens
+        return (*reading, *_prompts(people, chunk))
+
+    def _for_background(self, background: Items[Sequence]) -> tuple[Share, ...]:
+        """Prompts first: then all slots write together, which costs least for each token."""
+        return tuple(_prompts(background, self._batch_tokens) or _last_tokens(background))
 
 
-def _interactive_chunk(people: Items[Sequence]) -> int:
-    someone_reads = any(not sequence.prefilling for sequence in people)
-    return SHARED_CHUNK if someone_reads else INTERACTIVE_CHUNK
+def _last_tokens(sequences: Items[Sequence]) -> list[Share]:
+    writing = [one for one in sequences if not one.prefilling]
+    if len(writing) == 1:  # several use the cores as well as a draft would
+        return [Share(writing[0], (writing[0].written[-1], *writing[0].draft()))]
+    return [Share(one, (one.written[-1],)) for one in writing]
 
 
-def _shares(sequences: Items[Sequence], chunk: int) -> list[Share]:
-    shares = [Share(one, (one.written[-1],)) for one in sequences if not one.prefilling]
+def _prompts(sequences: Items[Sequence], chunk: int) -> list[Share]:
+    shares = []
     for one in sequences:
         if one.prefilling and chunk > 0:
             tokens = one.next_prompt_tokens(chunk)

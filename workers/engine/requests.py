@@ -23,9 +23,18 @@ class Sampling:
     top_p: float = 0.95
     min_p: float = 0.05
     repeat_penalty: float = 1.0  #: 1 is off; divides the logits of recent tokens
-    repeat_window: int = 64  #: tokens
+    repeat_window: int = 64  #: tokens that penalties look back
+    frequency_penalty: float = 0.0  #: subtracted from a token's logit for each time it came
+    presence_penalty: float = 0.0  #: subtracted once it came
+    logit_bias: tuple[tuple[int, float], ...] = ()  #: token id, what is added to its logit
+    ignore_eos: bool = False  #: goes on to `max_tokens`, for measurements of equal length
     seed: int = 0
     grammar: str | None = None  #: GBNF with a `root` rule
+
+    @property
+    def predictable(self) -> bool:
+        """Whether the same rows always bring the same token, so that a draft can be checked."""
+        return self.temperature <= 0.0 and self.grammar is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +42,12 @@ class Request:
     """One prompt for the engine."""
 
     prompt: tuple[int, ...]  #: token ids
-    max_tokens: int
-    prefix_tokens: int = 0  #: leading tokens that other requests share, such as a system prompt
+    max_tokens: int  #: 0 computes the prompt and keeps its prefixes, for requests to come
+    prefixes: tuple[int, ...] = ()  #: lengths of beginnings that other requests share, ascending
+    #: Further parts others share (begin, end), put together from kept states: approximate.
+    passages: tuple[tuple[int, int], ...] = ()
+    durable: bool = False  #: the longest of them is worth its place on the disk
+    sources: frozenset[str] = frozenset()  #: documents the prompt holds words of; goes with them
     stop: tuple[str, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
     lane: Lane = Lane.INTERACTIVE
@@ -51,6 +64,7 @@ class Usage:
     queue_seconds: float
     prefill_seconds: float
     decode_seconds: float
+    composed_tokens: int = 0  #: of the cached ones, those joined from passages: approximate
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,20 +7,54 @@ requests → waiting → slot → prefill → decode → finished
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
 from ingest.compute import compute
+from workers.engine.compose import rope_of
 from workers.engine.context import Context, Row
+from workers.engine.load import Load
 from workers.engine.model import Model
-from workers.engine.policy import LanePolicy, Share
+from workers.engine.policy import LanePolicy, Plan, Share
 from workers.engine.prefixes import PrefixCache
 from workers.engine.requests import FinishReason
 from workers.engine.sequence import Sequence
 from workers.engine.slots import Slots
 from workers.errors import EngineStopped
 
+#: A decode that takes longer than this is held to be wedged: the largest takes minutes on the
+#: slowest hosts, and nothing but a new process helps.
+WEDGED_SECONDS = 900.0
+#: Weight of the latest prefill in the measured seconds a token.
+FRESH = 0.2
+
 log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What has been done since the start."""
+
+    steps: int = 0
+    busy: float = 0.0
+    idle: float = 0.0
+    prefilled: int = 0
+    cached: int = 0
+    written: int = 0
+    drafted: int = 0
+    accepted: int = 0
+    preemptions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Sampled:
+    """Rows of a decode whose logits a sequence wants."""
+
+    sequence: Sequence
+    row: int  #: the first
+    tokens: tuple[int, ...]  #: the decoded tokens from that row on
 
 
 class Scheduler:
@@ -30,14 +64,20 @@ class Scheduler:
         self, model: Model, context: Context, *, reserved: int, prefixes: PrefixCache
     ) -> None:
         """`reserved` slots are kept for the interactive lane."""
-        self._model, self._context = model, context
+        self._model, self._context, self._prefixes = model, context, prefixes
         self._reserved = reserved
-        self._policy = LanePolicy()
-        self._slots = Slots(context, prefixes)
+        self._policy = LanePolicy(context.shape.batch_tokens)
+        background = context.shape.sequences - reserved
+        self._slots = Slots(
+            context, prefixes, background=background, cuts=model.cuts, rope=rope_of(model)
+        )
         self._waiting: deque[Sequence] = deque()
         self._active: list[Sequence] = []
+        self._errands: deque[Callable[[], None]] = deque()
         self._wake = threading.Condition()
-        self._stopping = False
+        self._stopping = self._interruptible = False
+        self._tally = _Tally()
+        self._decoding_since = 0.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -46,13 +86,16 @@ class Scheduler:
 
     @property
     def alive(self) -> bool:
-        """Whether the loop runs."""
-        return self._thread.is_alive() and not self._stopping
+        """Whether the loop runs, and is not stuck in a decode."""
+        since = self._decoding_since
+        wedged = since and time.monotonic() - since > WEDGED_SECONDS
+        return self._thread.is_alive() and not self._stopping and not wedged
 
     def stop(self) -> None:
         """End after the step in progress; what is unfinished gets EngineStopped."""
         with self._wake:
             self._stopping = True
+            self._context.interrupt()
             self._wake.notify()
         self._thread.join()
 
@@ -63,11 +106,48 @@ class Scheduler:
                 sequence.close()
                 raise EngineStopped(reason="it no longer takes requests")
             self._waiting.append(sequence)
+            if sequence.interactive and self._interruptible:
+                self._context.interrupt()
             self._wake.notify()
+
+    def forget_sources(self, sources: frozenset[str]) -> None:
+        """Soon forget what idle slots hold of these documents; from any thread."""
+        with self._wake:
+            self._errands.append(lambda: self._slots.forget_sources(sources))
+            self._wake.notify()
+
+    def sources(self) -> frozenset[str]:
+        """The documents that idle slots hold words of; from any thread."""
+        return self._slots.sources()
+
+    def load(self) -> Load:
+        """What has been done and is being done; from any thread."""
+        active, tally, counts = list(self._active), self._tally, self._prefixes.counts
+        people = sum(sequence.interactive for sequence in active)
+        return Load(
+            steps=tally.steps,
+            busy_seconds=round(tally.busy, 3),
+            idle_seconds=round(tally.idle, 3),
+            prefill_tokens=tally.prefilled,
+            cached_tokens=tally.cached,
+            written_tokens=tally.written,
+            drafted_tokens=tally.drafted,
+            accepted_tokens=tally.accepted,
+            preemptions=tally.preemptions,
+            interactive=people,
+            background=len(active) - people,
+            waiting=len(self._waiting),
+            slots=self._context.shape.sequences,
+            prefix_hits=counts.hits,
+            prefix_bytes=counts.ram_bytes,
+            disk_bytes=counts.disk_bytes,
+        )
 
     def _run(self) -> None:
         try:
             while self._wait_for_work():
+                while self._errands:
+                    self._errands.popleft()()
                 self._drop_cancelled()
                 self._admit()
                 self._step(self._policy.plan(self._active))
@@ -75,9 +155,12 @@ class Scheduler:
             self._fail_all()
 
     def _wait_for_work(self) -> bool:
+        began = time.monotonic()
         with self._wake:
-            while not (self._waiting or self._active or self._stopping):
+            while not (self._waiting or self._active or self._errands or self._stopping):
                 self._wake.wait()
+                self._tally.idle += time.monotonic() - began
+                began = time.monotonic()
             return not self._stopping
 
     def _fail_all(self) -> None:
@@ -101,7 +184,13 @@ class Scheduler:
     def _admit(self) -> None:
         while (sequence := self._next_admissible()) is not None:
             self._active.append(sequence)  # first: should placing fail, it still gets an answer
-            sequence.place(self._slots.take(sequence.request))
+            slot = self._slots.take(sequence.request)
+            begin = len(slot.tokens)
+            stops = self._slots.unkept(sequence.request, begin)
+            sequence.place(slot, stops, self._slots.joins(sequence.request, begin))
+            self._tally.cached += sequence.cached
+            if not sequence.request.max_tokens and not sequence.prefilling:
+                self._finish(sequence, "length")  # all that was wanted is there already
 
     def _next_admissible(self) -> Sequence | None:
         people = sum(sequence.interactive for sequence in self._active)
@@ -109,46 +198,128 @@ class Scheduler:
         with self._wake:
             for sequence in sorted(self._waiting, key=lambda one: not one.interactive):
                 kept = 0 if sequence.interactive else max(0, self._reserved - people)
-                if free > kept:
+                if free > kept and not self._soon_shared(sequence):
                     self._waiting.remove(sequence)
                     return sequence
         return None
 
-    def _step(self, shares: list[Share]) -> None:
-        if not shares:
+    def _soon_shared(self, sequence: Sequence) -> bool:
+        """Whether another one computes a beginning of its prompt, and goes first anyway."""
+        return any(
+            other.will_share(sequence)
+            for other in self._active
+            if other.interactive or not sequence.interactive
+        )
+
+    def _step(self, plan: Plan) -> None:
+        if not plan.shares:
             return
-        rows, sampled = _rows(shares)
+        rows, sampled = _rows(plan.shares)
+        began = time.monotonic()
         try:
-            with compute.turn():
-                self._context.decode(rows)
+            whole = self._decode(rows, plan)
         except EngineStopped as error:
             log.warning("decode_failed", rows=len(rows), error=str(error))
-            for share in shares:
-                self._active.remove(share.sequence)
-                self._slots.forget(share.sequence.slot)
-                share.sequence.fail(error)
+            self._fail(plan.shares, error)
             return
-        for share in shares:
-            sequence = share.sequence
-            sequence.tokens.extend(share.tokens)
-            self._slots.save_prefix(sequence.slot, sequence.request.prefix_tokens)
-        for sequence, row in sampled:
-            self._take_token(sequence, row)
+        if not whole:
+            self._tally.preemptions += 1
+            self._take_back(plan.shares)
+            return
+        self._account(plan.shares, time.monotonic() - began)
+        for share in plan.shares:
+            share.sequence.tokens.extend(share.tokens)
+            self._slots.keep_prefix(share.sequence.slot, share.sequence.request)
+            self._join(share.sequence)
+            if not share.sequence.request.max_tokens and not share.sequence.prefilling:
+                self._finish(share.sequence, "length")
+        for each in sampled:
+            self._take_tokens(each)
 
-    def _take_token(self, sequence: Sequence, row: int) -> None:
-        token = sequence.sampler.sample(self._context.handle, row)
-        sequence.first_token = sequence.first_token or time.monotonic()
-        if self._model.ends_generation(token):
-            self._finish(sequence, "stop")
+    def _join(self, sequence: Sequence) -> None:
+        join = sequence.joins.pop(len(sequence.tokens), None)
+        if join is not None:
+            brought = self._slots.join(sequence.slot, join, sequence.request.prompt)
+            sequence.cached += brought
+            sequence.composed += brought
+            self._tally.cached += brought
+
+    def _decode(self, rows: list[Row], plan: Plan) -> bool:
+        """Whether all rows were computed, or somebody came who may interrupt them."""
+        with compute.turn():
+            with self._wake:
+                people_wait = any(sequence.interactive for sequence in self._waiting)
+                self._interruptible = plan.interruptible and self._model.cuts
+                if self._interruptible and people_wait and self._slots.free:
+                    self._interruptible = False
+                    return False
+                self._context.go_on()
+            self._decoding_since = time.monotonic()
+            try:
+                return self._context.decode(rows)
+            finally:
+                self._decoding_since = 0.0
+                with self._wake:
+                    self._interruptible = False
+
+    def _take_back(self, shares: tuple[Share, ...]) -> None:
+        """After an interruption: whole pieces of prompts stay, the rest is computed again."""
+        for share in shares:
+            slot, request = share.sequence.slot, share.sequence.request
+            begin = len(slot.tokens)
+            done = min(self._context.length(slot.number) - begin, len(share.tokens))
+            if begin + done >= len(request.prompt):
+                done = max(0, len(request.prompt) - 1 - begin)  # its logits are lost
+            slot.tokens.extend(share.tokens[:done])
+            self._slots.retract(slot, len(slot.tokens))
+
+    def _fail(self, shares: tuple[Share, ...], error: EngineStopped) -> None:
+        for share in shares:
+            self._active.remove(share.sequence)
+            self._slots.forget(share.sequence.slot)
+            share.sequence.fail(error)
+
+    def _account(self, shares: tuple[Share, ...], seconds: float) -> None:
+        prompt = sum(len(share.tokens) for share in shares if share.sequence.prefilling)
+        self._tally.steps += 1
+        self._tally.busy += seconds
+        self._tally.prefilled += prompt
+        if prompt and all(share.sequence.prefilling for share in shares):
+            ago = self._slots.seconds_per_token
+            self._slots.seconds_per_token = (1 - FRESH) * ago + FRESH * seconds / prompt
+
+    def _take_tokens(self, sampled: _Sampled) -> None:
+        """Sample behind each row, as long as a draft says what the model would have said."""
+        sequence, drafted = sampled.sequence, len(sampled.tokens) - 1
+        for place in range(len(sampled.tokens)):
+            token = sequence.sampler.sample(self._context.handle, sampled.row + place)
+            right = place < drafted and token == sampled.tokens[place + 1]
+            ends = self._take_token(sequence, token)
+            if ends or not right:
+                break
+        if not drafted:
             return
-        sequence.written.append(token)
-        text = sequence.text.push(self._model.piece(token))
-        if text:
-            sequence.answer.tell(text)
+        self._tally.drafted += drafted
+        self._tally.accepted += place
+        sequence.judge_draft(drafted, place)
+        del sequence.tokens[len(sequence.tokens) - drafted + place :]
+        self._slots.retract(sequence.slot, len(sequence.tokens))
+
+    def _take_token(self, sequence: Sequence, token: int) -> bool:
+        """Whether the answer ends here."""
+        sequence.first_token = sequence.first_token or time.monotonic()
+        if self._model.ends_generation(token) and not sequence.request.sampling.ignore_eos:
+            self._finish(sequence, "stop")
+            return True
+        self._tally.written += 1
+        sequence.write(token, self._model.piece(token))
         if sequence.text.stopped:
             self._finish(sequence, "stop")
         elif len(sequence.written) >= sequence.request.max_tokens:
             self._finish(sequence, "length")
+        else:
+            return False
+        return True
 
     def _finish(self, sequence: Sequence, reason: FinishReason) -> None:
         self._active.remove(sequence)
@@ -156,19 +327,28 @@ class Scheduler:
         sequence.end(reason)
 
 
-def _rows(shares: list[Share]) -> tuple[list[Row], list[tuple[Sequence, int]]]:
-    """Batch rows of the shares, and which row's logits each sequence samples from.
+def _rows(shares: tuple[Share, ...]) -> tuple[list[Row], list[_Sampled]]:
+    """Batch rows of the shares, and which rows' logits each sequence samples from.
 
     In the order of their slots: llama.cpp computes only ascending neighbours together.
     """
     rows: list[Row] = []
-    sampled: list[tuple[Sequence, int]] = []
+    sampled: list[_Sampled] = []
     for share in sorted(shares, key=lambda one: one.sequence.slot.number):
         sequence, begin = share.sequence, len(share.sequence.tokens)
-        complete = begin + len(share.tokens) >= len(sequence.request.prompt)
+        number = sequence.slot.number
+        wanted = _first_wanted(share)
+        if wanted < len(share.tokens):
+            sampled.append(_Sampled(sequence, len(rows) + wanted, share.tokens[wanted:]))
         for offset, token in enumerate(share.tokens):
-            last = offset == len(share.tokens) - 1
-            rows.append(Row(token, begin + offset, sequence.slot.number, complete and last))
-        if complete:
-            sampled.append((sequence, len(rows) - 1))
+            rows.append(Row(token, begin + offset, number, offset >= wanted))
     return rows, sampled
+
+
+def _first_wanted(share: Share) -> int:
+    """The first of the share's tokens behind which is sampled; their number when behind none."""
+    request = share.sequence.request
+    if not share.sequence.prefilling:
+        return 0
+    complete = len(share.sequence.tokens) + len(share.tokens) >= len(request.prompt)
+    return len(share.tokens) - 1 if complete and request.max_tokens else len(share.tokens)

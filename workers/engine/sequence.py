@@ -2,14 +2,18 @@
 
 import queue
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ingest.errors import LecternError
+from workers.engine.lookup import Lookup
 from workers.engine.requests import Finish, FinishReason, Request, Usage
 from workers.engine.sampler import Sampler
-from workers.engine.slots import Slot
+from workers.engine.slots import Join, Slot
 from workers.engine.text import TextStream
 from workers.jobs import Lane
+
+#: So many tokens that another sequence computes are worth waiting for.
+SHARED_TOKENS = 64
 
 
 class Answer:
@@ -54,14 +58,22 @@ class Answer:
 class Sequence:
     """A request's state between decode steps. Belongs to the scheduler's thread."""
 
-    def __init__(self, answer: Answer, sampler: Sampler) -> None:
+    def __init__(
+        self, answer: Answer, sampler: Sampler, remember: Callable[[str, list[int]], None]
+    ) -> None:
+        """`remember` is told the whole answer and its tokens when it is complete."""
         self.answer = answer
+        self._remember, self._told = remember, list[str]()
         self.request = answer.request
         self.sampler = sampler
         self.slot = Slot(-1)  #: a real one once it is admitted
         self.cached = 0
+        self.composed = 0  #: of the cached tokens, those put together from elsewhere
+        self.stops: tuple[int, ...] = ()  #: lengths at which a prefix is to be kept
+        self.joins: dict[int, Join] = {}  #: by the length at which a passage is joined
         self.text = TextStream(self.request.stop)
         self.written: list[int] = []  #: sampled tokens; the last one is not in `tokens` yet
+        self.lookup: Lookup | None = None  #: drafts what may come next, where that pays
         self.arrived = time.monotonic()
         self.admitted = self.first_token = 0.0
 
@@ -80,24 +92,62 @@ class Sequence:
         """Whether a person waits for it."""
         return self.request.lane == Lane.INTERACTIVE
 
-    def place(self, slot: Slot) -> None:
+    def place(self, slot: Slot, stops: tuple[int, ...], joins: tuple[Join, ...] = ()) -> None:
         """Begin in a slot that holds the first part of the prompt, or nothing yet."""
-        self.slot, self.cached = slot, len(slot.tokens)
+        self.slot, self.cached, self.stops = slot, len(slot.tokens), stops
+        self.joins = {join.at: join for join in joins}
         self.admitted = time.monotonic()
 
     def next_prompt_tokens(self, limit: int) -> tuple[int, ...]:
-        """The next piece of the prompt; it ends at the shared prefix so that it can be saved."""
+        """The next piece of the prompt; it ends where a prefix is kept or a passage joined."""
         begin = len(self.tokens)
-        end = min(begin + limit, len(self.request.prompt))
-        if begin < self.request.prefix_tokens < end:
-            end = self.request.prefix_tokens
-        return self.request.prompt[begin:end]
+        ahead = [stop for stop in (*self.stops, *self.joins) if stop > begin]
+        return self.request.prompt[begin : min(begin + limit, *ahead, len(self.request.prompt))]
+
+    def write(self, token: int, piece: bytes) -> None:
+        """Add a sampled token, which stands for the bytes `piece`, and tell what is certain now."""
+        self.written.append(token)
+        if self.lookup is not None:
+            self.lookup.push(token)
+        self.tell(self.text.push(piece))
+
+    def tell(self, text: str) -> None:
+        """Pass text on to who asked."""
+        if text:
+            self._told.append(text)
+            self.answer.tell(text)
+
+    def draft(self) -> tuple[int, ...]:
+        """Tokens that may follow the last one."""
+        if self.lookup is None:
+            return ()
+        return self.lookup.draft(self.request.max_tokens - len(self.written) - 1)
+
+    def judge_draft(self, drafted: int, accepted: int) -> None:
+        """Remember how good drafts are here."""
+        if self.lookup is not None:
+            self.lookup.judged(drafted, accepted)
+
+    def will_share(self, other: "Sequence") -> bool:
+        """Whether a prefix that `other` wants too is being computed here right now.
+
+        It is worth waiting for: two would compute the same.
+        """
+        held = len(self.tokens)
+        return any(
+            stop - held >= SHARED_TOKENS
+            and stop in other.request.prefixes
+            and self.request.prompt[:stop] == other.request.prompt[:stop]
+            for stop in self.stops
+            if held < stop
+        )
 
     def end(self, reason: FinishReason) -> None:
         """Tell the rest of the text and what it cost."""
-        rest = "" if reason == "cancelled" else self.text.finish()
-        if rest:
-            self.answer.tell(rest)
+        if reason != "cancelled":
+            self.tell(self.text.finish())
+            if not self.text.stopped:  # the tokens of a stop string are no part of the answer
+                self._remember("".join(self._told), self.written)
         self.answer.tell(Finish(reason, self._usage()))
         self.close()
 
@@ -117,6 +167,7 @@ class Sequence:
         return Usage(
             prompt_tokens=len(self.request.prompt),
             cached_tokens=self.cached,
+            composed_tokens=self.composed,
             completion_tokens=len(self.written),
             queue_seconds=admitted - self.arrived,
             prefill_seconds=first - admitted,

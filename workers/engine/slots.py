@@ -1,6 +1,7 @@
 """Which KV stream a sequence gets, and how much of its prompt it finds there already.
 
-Knows tokens and streams; nothing of lanes, sampling or text.
+The beginning of a prompt may be in a free slot, in another sequence's slot, in RAM or on disk; it
+is taken from where most of it is. Knows tokens and streams; nothing of sampling or text.
 """
 
 import time
@@ -8,14 +9,16 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from workers.engine import compose
+from workers.engine.compose import FRESH_TOKENS, Rope
 from workers.engine.context import Context
-from workers.engine.prefixes import PrefixCache, common_length
+from workers.engine.prefixes import WORTH_TOKENS, Prefix, PrefixCache
+from workers.engine.radix import common_length
 from workers.engine.requests import Request
 from workers.jobs import Lane
 
-#: A slot must hold this many tokens more of a prompt than a saved prefix does before the rest of
-#: what it holds is given up for them.
-COPY_WORTH_TOKENS = 16
+#: A talk must hold this many tokens that are kept nowhere else before it is moved to RAM.
+MOVE_WORTH_TOKENS = 64
 
 log = structlog.get_logger()
 
@@ -26,16 +29,43 @@ class Slot:
 
     number: int
     tokens: list[int] = field(default_factory=list)
+    sources: frozenset[str] = frozenset()  #: documents it holds words of
+    talk: bool = False  #: a person may go on from here
+    exact: bool = True  #: computed as it stands, not joined from parts
     used_at: float = 0.0
     busy: bool = False
 
 
-class Slots:
-    """All streams of a context, with the prefixes saved out of them."""
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A passage that is put behind `at` tokens of a prompt, up to `end`, from a kept state."""
 
-    def __init__(self, context: Context, prefixes: PrefixCache) -> None:
+    at: int
+    end: int
+    prefix: Prefix  #: the system message and the passage
+    skipped: int  #: cells of the state that are not used: the system's, and what is computed anew
+
+
+class Slots:
+    """All streams of a context: the first for the background, the last kept for people."""
+
+    def __init__(
+        self,
+        context: Context,
+        prefixes: PrefixCache,
+        *,
+        background: int,
+        cuts: bool = True,
+        rope: Rope | None = None,
+    ) -> None:
+        """`cuts`: whether the model's memory can forget the end of a sequence.
+
+        `rope`: how its keys are moved; without it passages are never joined.
+        """
         self._context, self._prefixes = context, prefixes
+        self._background, self._cuts, self._rope = background, cuts, rope
         self._slots = [Slot(number) for number in range(context.shape.sequences)]
+        self.seconds_per_token = 0.01  #: what computing a prompt costs; the scheduler measures it
 
     @property
     def free(self) -> int:
@@ -45,15 +75,12 @@ class Slots:
     def take(self, request: Request) -> Slot:
         """Occupy a free slot; its tokens are then the part of the prompt that needs no prefill."""
         prompt = request.prompt
-        free = [slot for slot in self._slots if not slot.busy]
-        saved, state = self._prefixes.longest(prompt) or ((), b"")
-        slot = max(free, key=lambda one: common_length(one.tokens, prompt))
-        if common_length(slot.tokens, prompt) < len(saved) + COPY_WORTH_TOKENS:
-            slot = _most_dispensable(free, request.lane)
-            if common_length(slot.tokens, prompt) < len(saved):
-                self._restore(slot, saved, state)
-        self._cut(slot, min(common_length(slot.tokens, prompt), len(prompt) - 1))
-        slot.busy = True
+        slot = self._fill(request)
+        # The last token is always computed: what follows it is asked for.
+        usable = len(prompt) - 1 if request.max_tokens else len(prompt)
+        self._cut(slot, min(common_length(slot.tokens, prompt), usable))
+        slot.busy, slot.sources = True, request.sources
+        slot.talk = request.lane is Lane.INTERACTIVE
         return slot
 
     def release(self, slot: Slot) -> None:
@@ -65,18 +92,132 @@ class Slots:
         self.release(slot)
         self._cut(slot, 0)
 
-    def save_prefix(self, slot: Slot, length: int) -> None:
-        """Keep the state of a slot that holds exactly the prefix that other prompts share."""
-        prefix = tuple(slot.tokens)
-        if length and len(prefix) == length and prefix not in self._prefixes:
+    def retract(self, slot: Slot, length: int) -> None:
+        """Take back what an interrupted decode did to a slot beyond `length` tokens."""
+        self._context.trim(slot.number, length)
+
+    def forget_sources(self, sources: frozenset[str]) -> None:
+        """Empty the free slots that hold words of these documents."""
+        for slot in self._slots:
+            if not slot.busy and slot.sources & sources:
+                self._cut(slot, 0)
+                slot.sources = frozenset()
+
+    def sources(self) -> frozenset[str]:
+        """The documents that free slots hold words of."""
+        return frozenset().union(*(slot.sources for slot in self._slots if not slot.busy))
+
+    def keep_prefix(self, slot: Slot, request: Request) -> None:
+        """Keep the state of a slot that holds exactly a prefix that other prompts share."""
+        length = len(slot.tokens)
+        if length not in request.prefixes or not slot.exact:
+            return
+        durable = request.durable and length == request.prefixes[-1]
+        self._keep(slot, durable, request.sources)
+
+    def unkept(self, request: Request, begin: int) -> tuple[int, ...]:
+        """The prefixes of a request, behind `begin`, that are worth stopping at to keep them."""
+        return tuple(
+            length
+            for length in request.prefixes
+            if length > begin and request.prompt[:length] not in self._prefixes
+        )
+
+    def joins(self, request: Request, begin: int) -> tuple[Join, ...]:
+        """The passages behind `begin` whose states are kept and can be joined."""
+        if not self._rope or not request.passages:
+            return ()
+        head, found = request.prefixes[0], []
+        for first, end in request.passages:
+            tokens = request.prompt[:head] + request.prompt[first:end]
+            if first >= begin and end - first > FRESH_TOKENS and tokens in self._prefixes:
+                prefix, skipped = Prefix(tokens, 0.0), head + FRESH_TOKENS
+                found.append(Join(first + FRESH_TOKENS, end, prefix, skipped))
+        return tuple(found)
+
+    def join(self, slot: Slot, join: Join, prompt: tuple[int, ...]) -> int:
+        """Put a passage behind what the slot holds; returns the number of tokens it brought.
+
+        0 when its state is gone or odd: then it is computed like any other text.
+        """
+        state = self._prefixes.state(join.prefix)
+        if state is None or self._rope is None:
+            return 0
+        try:
+            joined = compose.join(self._context.save(slot.number), state, join.skipped, self._rope)
+        except compose.NotJoinable:
+            log.warning("state_not_joinable", tokens=len(join.prefix.tokens))
+            return 0
+        if not self._context.load(slot.number, joined):
+            self._cut(slot, 0)  # all of it is computed again
+            return 0
+        slot.tokens.extend(prompt[join.at : join.end])
+        slot.exact = False
+        return join.end - join.at
+
+    def _fill(self, request: Request) -> Slot:
+        """A free slot with as much of the prompt in it as can be had."""
+        prompt = request.prompt
+        free = [slot for slot in self._slots if not slot.busy]
+        usable = [slot for slot in free if slot.exact or request.passages]
+        own = max(usable or free, key=lambda slot: common_length(slot.tokens, prompt))
+        here = common_length(own.tokens, prompt) if usable else 0
+        found = self._prefixes.nearest(prompt, whole=not self._cuts)
+        kept = found.length if found else 0
+        live, there = self._most_shared(prompt)
+        loses_talk = own.talk and len(own.tokens) - here >= MOVE_WORTH_TOKENS
+        if here and here + (0 if loses_talk else WORTH_TOKENS) > max(kept, there):
+            return self._moved(own) if loses_talk else own
+        slot = self._moved(self._most_dispensable(free, request.lane))
+        self._cut(slot, 0)
+        if live is not None and there >= kept + WORTH_TOKENS:
+            self._context.copy(live.number, slot.number)
+            slot.tokens = list(live.tokens)
+        elif found is not None:
+            self._restore(slot, found.prefix)
+        return slot
+
+    def _most_shared(self, prompt: tuple[int, ...]) -> tuple[Slot | None, int]:
+        """The busy slot that holds most of the prompt: its sequence goes on undisturbed."""
+        busy = [slot for slot in self._slots if slot.busy and slot.exact and slot.tokens]
+        if not (busy and self._cuts):
+            return None, 0
+        best = max(busy, key=lambda slot: common_length(slot.tokens, prompt))
+        return best, common_length(best.tokens, prompt)
+
+    def _moved(self, slot: Slot) -> Slot:
+        """The slot, after a talk in it was saved to RAM."""
+        tokens = tuple(slot.tokens)
+        if slot.talk and slot.exact and len(tokens) >= MOVE_WORTH_TOKENS:
+            found = self._prefixes.nearest(tokens)
+            if len(tokens) - (found.length if found else 0) >= MOVE_WORTH_TOKENS:
+                self._keep(slot, durable=False, sources=slot.sources)
+        return slot
+
+    def _most_dispensable(self, free: list[Slot], lane: Lane) -> Slot:
+        """People get the last slots, the longest idle first; the background the first free one.
+
+        Neighbouring streams are computed together; a gap between them costs a fifth of the decode
+        speed (measured).
+        """
+        if lane is Lane.INTERACTIVE:
+            return min(free, key=lambda slot: (slot.number < self._background, slot.used_at))
+        return min(free, key=lambda slot: slot.number)
+
+    def _keep(self, slot: Slot, durable: bool, sources: frozenset[str]) -> None:
+        tokens = tuple(slot.tokens)
+        if tokens not in self._prefixes:
+            seconds = len(tokens) * self.seconds_per_token
+            prefix = Prefix(tokens, seconds, sources, durable)
             self._prefixes.put(prefix, self._context.save(slot.number))
 
-    def _restore(self, slot: Slot, tokens: tuple[int, ...], state: bytes) -> None:
-        if self._context.load(slot.number, state):
-            slot.tokens = list(tokens)
+    def _restore(self, slot: Slot, prefix: Prefix) -> None:
+        state = self._prefixes.state(prefix)
+        if state is not None and self._context.load(slot.number, state):
+            slot.tokens = list(prefix.tokens)
             return
-        log.warning("prefix_state_refused", tokens=len(tokens))
-        self._prefixes.drop(tokens)
+        log.warning("prefix_state_refused", tokens=len(prefix.tokens))
+        self._prefixes.drop(prefix)
         self._cut(slot, 0)
 
     def _cut(self, slot: Slot, length: int) -> None:
@@ -88,14 +229,4 @@ class Slots:
         if kept < length:
             self._context.trim(slot.number, 0)
         del slot.tokens[kept:]
-
-
-def _most_dispensable(free: list[Slot], lane: Lane) -> Slot:
-    """For a person the slot idle for longest, so that the KV of recent talks stays.
-
-    For the background the first one: neighbouring streams are computed together, a gap between
-    them costs a fifth of the decode speed (measured).
-    """
-    if lane == Lane.INTERACTIVE:
-        return min(free, key=lambda slot: slot.used_at)
-    return min(free, key=lambda slot: slot.number)
+        slot.exact = slot.exact or not kept

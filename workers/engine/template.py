@@ -6,6 +6,8 @@ switched off. A document that contains `<|im_end|>` is therefore text, not the e
 """
 
 import re
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +25,7 @@ CHATML = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 OPEN, CLOSE = "\ue000", "\ue001"
+ANSWERS_KEPT = 512
 PLACEHOLDER = re.compile(f"{OPEN}(\\d+){CLOSE}")
 #: What a template out of a file can run into: refusals of its own and of the sandbox, and whatever
 #: its arithmetic, subscripts and recursion raise.
@@ -43,6 +46,8 @@ class Message:
 
     role: str  #: system, user or assistant
     content: str
+    #: What stands before `content` in other requests too, such as a document or some passages.
+    shared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,8 @@ class Prompt:
     """Tokens ready for the engine."""
 
     tokens: tuple[int, ...]
-    prefix_tokens: int  #: up to and with the system message: what requests of one kind share
+    prefixes: tuple[int, ...]  #: lengths others share: to the system's end, the first shared part's
+    passages: tuple[tuple[int, int], ...] = ()  #: further shared parts: begin, end
 
 
 class ChatTemplate:
@@ -63,6 +69,7 @@ class ChatTemplate:
         )
         environment.globals.update(raise_exception=_refuse, strftime_now=_today)
         self._model = model
+        self._spoken = _Spoken()
         try:
             self._template = environment.from_string(model.chat_template or CHATML)
         except TemplateError as error:
@@ -75,7 +82,8 @@ class ChatTemplate:
         if {int(index) for index in parts[1::2]} != set(range(len(messages))):
             raise self._unusable("it leaves messages out")
         tokens: list[int] = []
-        prefix = 0
+        prefixes: list[int] = []
+        passages: list[tuple[int, int]] = []
         bos = self._model.token_text(self._model.bos)
         if self._model.adds_bos and not (bos and rendered.startswith(bos)):
             tokens.append(self._model.bos)
@@ -84,11 +92,26 @@ class ChatTemplate:
                 tokens += self._model.tokens(part, special=True)
                 continue
             message = messages[int(part)]
-            if message.role != "system" and not prefix:
-                prefix = len(tokens)
-            tokens += self._model.tokens(message.content)
-        has_system = any(message.role == "system" for message in messages)
-        return Prompt(tuple(tokens), prefix if has_system else 0)
+            if message.role != "system" and not prefixes and _begins_with_system(messages):
+                prefixes.append(len(tokens))
+            for number, shared in enumerate(message.shared):
+                # Apart, because a tokenizer would join the ends of the two in its own way.
+                begin = len(tokens)
+                tokens += self._model.tokens(shared)
+                if number:
+                    passages.append((begin, len(tokens)))
+                else:
+                    prefixes.append(len(tokens))
+            tokens += self._spoken.get(message) or self._model.tokens(message.content)
+        return Prompt(tuple(tokens), tuple(prefixes), tuple(passages))
+
+    def remember(self, text: str, tokens: Sequence[int]) -> None:
+        """Keep the tokens that were sampled for an answer.
+
+        The next turn of a conversation then repeats them, where the tokenizer might cut the same
+        text differently and lose the KV from there on.
+        """
+        self._spoken.put(text, tuple(tokens))
 
     def _render(self, messages: Sequence[Message]) -> str:
         shown = [
@@ -109,6 +132,31 @@ class ChatTemplate:
 
     def _unusable(self, reason: object) -> ModelUnusable:
         return ModelUnusable(path=self._model.path, reason=f"its chat template: {reason}")
+
+
+class _Spoken:
+    """The tokens of recent answers by their text; the oldest go. Any thread may ask."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[str, tuple[int, ...]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, message: Message) -> tuple[int, ...]:
+        if message.role != "assistant":
+            return ()
+        with self._lock:
+            return self._answers.get(message.content, ())
+
+    def put(self, text: str, tokens: tuple[int, ...]) -> None:
+        with self._lock:
+            self._answers[text] = tokens
+            self._answers.move_to_end(text)
+            while len(self._answers) > ANSWERS_KEPT:
+                self._answers.popitem(last=False)
+
+
+def _begins_with_system(messages: Sequence[Message]) -> bool:
+    return bool(messages) and messages[0].role == "system"
 
 
 def _refuse(message: str) -> NoReturn:

@@ -1,0 +1,180 @@
+"""KV states on disk: written in the background, whole or not at all, checked when read.
+
+One folder for each layout of model, library and KV: a state is right for nothing else. The files
+hold the documents' content in another form, so only the owner may read them.
+
+    magic · length of the head · head (JSON) · tokens (int32) · state
+"""
+
+import hashlib
+import json
+import os
+import queue
+import threading
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+
+MAGIC = b"LECTKV01"
+SUFFIX = ".kv"
+LONGEST_HEAD = 1 << 20  #: bytes
+ROOM_LEFT = 1 << 30  #: bytes of the disk that stay free for what cannot be computed again
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """What is known of a state without reading it."""
+
+    tokens: tuple[int, ...]
+    size: int  #: bytes of the state
+    seconds: float  #: what computing it took
+    sources: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """The file's name: a hash of the tokens."""
+        raw = np.asarray(self.tokens, "<i4").tobytes()
+        return hashlib.sha256(raw).hexdigest()[:40] + SUFFIX
+
+
+class StateStore:
+    """A folder of states of one layout. Any thread may use it; one thread writes."""
+
+    def __init__(self, folder: Path, layout: str, limit_bytes: int) -> None:
+        """States of another layout are removed when they would not leave room for this one's."""
+        self.limit_bytes = limit_bytes
+        self._folder = folder / hashlib.sha256(layout.encode()).hexdigest()[:24]
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_room(folder, self._folder, limit_bytes)
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="kv-store", daemon=True)
+        self._thread.start()
+
+    def blobs(self) -> list[Blob]:
+        """What the folder holds, oldest first; what was left half-written is removed."""
+        for part in self._folder.glob("*.part"):
+            part.unlink(missing_ok=True)
+        found = []
+        for path in sorted(self._folder.glob(f"*{SUFFIX}"), key=lambda one: one.stat().st_mtime):
+            blob = _head(path)
+            if blob is None:
+                path.unlink(missing_ok=True)
+            else:
+                found.append(blob)
+        return found
+
+    def write(self, blob: Blob, state: Any, written: Callable[[Blob], None]) -> None:
+        """Write a state soon; `written` is called, in the writing thread, once it is safe."""
+        self._tasks.put(lambda: self._write(blob, state, written))
+
+    def read(self, blob: Blob) -> Any | None:
+        """The state (uint8), or None when it is gone or not what was written."""
+        try:
+            raw = np.fromfile(self._folder / blob.name, np.uint8)
+        except OSError:
+            return None
+        state = raw[raw.size - blob.size :]
+        head, _ = _parsed(raw[: raw.size - blob.size].tobytes())
+        if head is None or state.size != blob.size or zlib.crc32(state) != head["crc32"]:
+            log.warning("kv_state_damaged", file=blob.name)
+            return None
+        return state
+
+    def remove(self, blob: Blob) -> None:
+        """Remove a state; harmless when it is gone."""
+        (self._folder / blob.name).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Finish what is being written."""
+        self._tasks.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            task()
+
+    def _write(self, blob: Blob, state: Any, written: Callable[[Blob], None]) -> None:
+        path = self._folder / blob.name
+        part = path.with_suffix(".part")
+        try:
+            if _free_bytes(self._folder) < blob.size + ROOM_LEFT:
+                log.warning("kv_store_full", free=_free_bytes(self._folder))
+                return
+            with open(part, "wb", opener=_private) as file:
+                file.write(_preamble(blob, zlib.crc32(state)))
+                file.write(state)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            log.warning("kv_state_not_written", error=str(error))
+            return
+        written(blob)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _free_bytes(folder: Path) -> int:
+    room = os.statvfs(folder)
+    return room.f_bavail * room.f_frsize
+
+
+def _preamble(blob: Blob, crc32: int) -> bytes:
+    head = {
+        "tokens": len(blob.tokens),
+        "size": blob.size,
+        "seconds": blob.seconds,
+        "sources": sorted(blob.sources),
+        "crc32": crc32,
+    }
+    text = json.dumps(head).encode()
+    tokens = np.asarray(blob.tokens, "<i4").tobytes()
+    return MAGIC + len(text).to_bytes(4, "little") + text + tokens
+
+
+def _parsed(raw: bytes) -> tuple[dict[str, Any] | None, bytes]:
+    """The head and what follows it; no head when the file is not one of ours."""
+    length = int.from_bytes(raw[8:12], "little")
+    try:
+        head = json.loads(raw[12 : 12 + length]) if raw[:8] == MAGIC else None
+    except ValueError:
+        head = None
+    return head, raw[12 + length :]
+
+
+def _head(path: Path) -> Blob | None:
+    """What a file says of itself, read without its state."""
+    with path.open("rb") as file:
+        raw = file.read(12)
+        raw += file.read(min(int.from_bytes(raw[8:12], "little"), LONGEST_HEAD))
+        head, _ = _parsed(raw)
+        if head is None:
+            return None
+        tokens = file.read(4 * head["tokens"])
+        whole = len(raw) + len(tokens) + head["size"] == path.stat().st_size
+    if not whole:
+        return None
+    ids = tuple(np.frombuffer(tokens, "<i4").tolist())
+    return Blob(ids, head["size"], head["seconds"], frozenset(head["sources"]))
+
+
+def _make_room(folder: Path, ours: Path, limit_bytes: int) -> None:
+    """Remove states of other layouts, oldest first, beyond the limit."""
+    files = [path for path in folder.glob(f"*/*{SUFFIX}")]
+    total = sum(path.stat().st_size for path in files)
+    others = [path for path in files if path.parent != ours]
+    for path in sorted(others, key=lambda one: one.stat().st_mtime):
+        if total <= limit_bytes // 2:
+            return
+        total -= path.stat().st_size
+        path.unlink(missing_ok=True)
