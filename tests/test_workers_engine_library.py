@@ -1,4 +1,4 @@
-"""The self-check of the llama.cpp library, its log, and the cores it may use."""
+"""The self-check of the llama.cpp library, and its log."""
 
 import logging
 import re
@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import llama_cpp.llama_cpp as llama
 import pytest
 
-from workers.engine import engine, library
+from workers.engine import library
 
 
 def test_the_installed_library_is_the_pinned_one() -> None:
@@ -49,25 +49,3 @@ def test_only_warnings_and_errors_of_the_library_are_logged(
         (logging.WARNING, "and odder"),
         (logging.ERROR, "bad �"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        ({"cpu.max": "150000 100000\n"}, 1),
-        ({"cpu.max": "50000 100000\n"}, 1),
-        ({"cpu/cpu.cfs_quota_us": "100000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
-        ({"cpu.max": "max 100000\n"}, None),
-        ({"cpu.max": "99900000 100000\n"}, None),
-        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
-    ],
-)
-def test_cores_stay_within_a_containers_quota(
-    tmp_path: Path, files: dict[str, str], expected: int | None
-) -> None:
-    unlimited = engine.usable_cores(tmp_path)
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert engine.usable_cores(tmp_path) == (expected or unlimited)
-    assert unlimited >= 1

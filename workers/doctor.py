@@ -14,8 +14,8 @@ from typing import Any
 from ingest.errors import LecternError
 from ingest.settings import settings as ingest_settings
 from workers.engine import library, weights
-from workers.engine.engine import usable_cores
 from workers.engine.model import check_header
+from workers.engine.topology import usable_cores
 from workers.settings import Settings, models_folder, settings
 
 CPUINFO = Path("/proc/cpuinfo")

@@ -17,7 +17,7 @@ from ingest.vectors import VectorIndex
 from workers import language, logs
 from workers.app import app
 from workers.dispatcher import INTERACTIVE_OVERBOOKING
-from workers.engine.engine import usable_cores
+from workers.engine.topology import usable_cores
 from workers.jobs import Lane
 from workers.runtime import Runtime
 from workers.settings import settings

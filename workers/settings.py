@@ -24,11 +24,31 @@ class Settings(BaseSettings):
     context: int = Field(4_096, description="tokens one sequence of the engine may hold")
     batch_slots: int = Field(4, description="batch sequences one engine works on at once")
     interactive_slots: int = Field(2, description="interactive sequences one engine works on")
-    threads: int = Field(0, description="engine threads; 0: the physical cores it may use")
+    threads: int = Field(0, description="engine threads; 0: as measured, or the physical cores")
+    prefill_threads: int = Field(0, description="threads for more than one row; 0: LECTERN_THREADS")
+    ubatch: int = Field(0, description="rows computed at once; 0: as measured")
     flash_attention: Literal["on", "off", "auto"] = Field(
-        "off", description="off decodes small models faster on most x86 hosts"
+        "auto", description="auto: as measured; off decodes small models faster on most x86 hosts"
+    )
+    repack: Literal["on", "off", "auto"] = Field(
+        "auto", description="weights in the order of faster kernels; auto: as measured"
+    )
+    mlock: Literal["on", "off", "auto"] = Field(
+        "auto", description="keep the weights from being swapped out; auto: where the limit allows"
+    )
+    kv_type: Literal["f16", "q8_0"] = Field(
+        "f16", description="how KV is kept; q8_0 takes half the memory and prefills slower"
+    )
+    weights: Literal["shipped", "Q8_0", "F16", "auto"] = Field(
+        "auto", description="format the bundled model is re-quantised to; auto: as measured"
+    )
+    tune: Literal["auto", "off"] = Field(
+        "auto", description="auto: the first start measures this machine, within a minute"
     )
     prefix_cache_mb: int = Field(256, description="memory for the KV states of shared prefixes")
+    prefix_disk_mb: int = Field(
+        4_096, description="disk space for the KV states of documents; 0 keeps none"
+    )
     lease_seconds: float = Field(
         default=30.0, description="a worker silent for longer loses its steps"
     )

@@ -1,0 +1,171 @@
+"""What the tuner found best for a model on a machine: kept as JSON, overridden knob by knob.
+
+Imports no heavy library, because the wait policy must be known before any of them is loaded.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import structlog
+
+from ingest.settings import settings as ingest_settings
+from workers.engine.machine import machine
+from workers.engine.topology import usable_cores
+from workers.settings import Settings
+
+SHIPPED = "shipped"  #: the model's file as it is
+ROOM_FOR_F16 = 4_000_000_000
+#: How far throughput may fall behind what was measured, the machine's noise being 15 %.
+DRIFT = 0.2
+#: Knobs without influence on what was measured with them at another value.
+HARMLESS = {"mlock", "weights"}
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One measurement: the middle of several."""
+
+    knob: str
+    value: str
+    workload: str
+    figure: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Why a knob has its value."""
+
+    knob: str
+    value: str
+    reason: str
+    gain: float  #: share of the time saved against the default, 0 when it stayed
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Every knob of the engine, and the figures measured with them."""
+
+    weights: str  #: "shipped", "Q8_0" or "F16": what the bundled model is loaded as
+    threads: int  #: for a single row
+    prefill_threads: int  #: for more rows
+    ubatch_tokens: int
+    flash_attention: bool
+    repack: bool
+    mlock: bool
+    kv_type: str  #: "f16" or "q8_0"
+    wait_policy: str | None  #: for OpenMP: "passive", "spin:COUNT" or its own way
+    row_cost: tuple[tuple[int, float], ...] = ()  #: rows of one sequence → seconds of a decode
+    prefill_rate: float = 0.0  #: tokens/s; 0: not measured
+    decode_rate: float = 0.0  #: tokens/s of one sequence
+    measured: tuple[Trial, ...] = ()
+    choices: tuple[Choice, ...] = ()
+
+    def drifted(self, prefill_rate: float) -> bool:
+        """Whether prefill at `prefill_rate` tokens/s is much slower than what was measured."""
+        return 0 < prefill_rate < (1 - DRIFT) * self.prefill_rate
+
+
+def profile_for(settings: Settings, model_path: Path) -> Profile:
+    """The profile to run `model_path` with: measured, or else safe; the operator's word goes first.
+
+    `model_path` is the file as shipped (`weights.source`), not one that was made from it.
+    """
+    return overridden(measured(model_path) or fallback(settings), settings)
+
+
+def measured(model_path: Path) -> Profile | None:
+    """What was measured for this file on this machine, if it ever was."""
+    return load(place(model_path))
+
+
+def fallback(settings: Settings) -> Profile:
+    """Safe values for a machine that nothing is known of."""
+    cores, free = usable_cores(), psutil.virtual_memory().available
+    faster = "F16" if free >= ROOM_FOR_F16 else "Q8_0"
+    return Profile(
+        weights=SHIPPED if settings.model else faster,
+        threads=cores,
+        prefill_threads=cores,
+        ubatch_tokens=512,
+        flash_attention=False,
+        repack=True,
+        mlock=False,
+        kv_type="f16",
+        wait_policy=None,
+    )
+
+
+def overridden(profile: Profile, settings: Settings) -> Profile:
+    """The profile with what the operator has fixed.
+
+    Figures measured with another value are dropped: they would mislead.
+    """
+    fixed = {name: value for name, value in _fixed(settings) if value != getattr(profile, name)}
+    if not fixed.keys() <= HARMLESS:
+        fixed |= {"row_cost": (), "prefill_rate": 0.0, "decode_rate": 0.0}
+    return replace(profile, **fixed)
+
+
+def _fixed(settings: Settings) -> list[tuple[str, Any]]:
+    told: dict[str, Any] = {
+        "threads": settings.threads or None,
+        "prefill_threads": settings.prefill_threads or settings.threads or None,
+        "ubatch_tokens": settings.ubatch or None,
+        "flash_attention": {"on": True, "off": False}.get(settings.flash_attention),
+        "repack": {"on": True, "off": False}.get(settings.repack),
+        "mlock": {"on": True, "off": False}.get(settings.mlock),
+        "kv_type": settings.kv_type,
+        "weights": None if settings.weights == "auto" else settings.weights,
+    }
+    if settings.kv_type != "f16":
+        told["flash_attention"] = True  # llama.cpp has no other kernel for such a V
+    if settings.model:
+        told["weights"] = SHIPPED
+    return [(name, value) for name, value in told.items() if value is not None]
+
+
+def environment(wait_policy: str | None) -> dict[str, str]:
+    """What OpenMP must find in the environment when it is loaded."""
+    if wait_policy is None:
+        return {}
+    kind, _, count = wait_policy.partition(":")
+    return {"GOMP_SPINCOUNT": count} if kind == "spin" else {"OMP_WAIT_POLICY": kind}
+
+
+def place(model_path: Path) -> Path:
+    """Where the profile of this file on this machine is kept."""
+    return ingest_settings().data / "profiles" / f"{machine().key(model_path)}.json"
+
+
+def store(profile: Profile, path: Path, about: Mapping[str, Any]) -> None:
+    """Write the profile, whole or not at all; `about` is for people who look into the file."""
+    text = json.dumps({"about": dict(about), "profile": asdict(profile)}, indent=1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}")
+    part.write_text(text)
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def load(path: Path) -> Profile | None:
+    """The profile in a file; None when there is none or it can't be read."""
+    try:
+        told = json.loads(path.read_text())["profile"]
+        told["row_cost"] = tuple((int(rows), float(cost)) for rows, cost in told["row_cost"])
+        told["measured"] = tuple(Trial(**trial) for trial in told["measured"])
+        told["choices"] = tuple(Choice(**choice) for choice in told["choices"])
+        return Profile(**told)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.warning("profile_unreadable", file=path.name, error=repr(error))
+        return None
