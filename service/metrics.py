@@ -1,10 +1,10 @@
-"""Counts and durations of requests, and how many jobs stand where, for Prometheus."""
+"""Requests, jobs by status and what the engines do, for Prometheus."""
 
 import time
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,6 +13,28 @@ from workers.jobs import JobStatus
 
 METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"})
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+#: What grows and what is, by the names in which a worker reports them. Busy seconds per second
+#: are the engine's occupancy.
+COUNTERS = {
+    "steps": "Decode steps.",
+    "busy_seconds": "Seconds spent in decode steps.",
+    "idle_seconds": "Seconds without anything to do.",
+    "prefill_tokens": "Prompt tokens that were computed.",
+    "cached_tokens": "Prompt tokens whose KV was there already.",
+    "written_tokens": "Tokens that were sampled.",
+    "drafted_tokens": "Tokens that prompt lookup proposed.",
+    "accepted_tokens": "Of them, what the model would have said.",
+    "preemptions": "Background steps that a person interrupted.",
+    "prefix_hits": "Prompts that began with a kept prefix.",
+}
+GAUGES = {
+    "interactive": "Sequences that a person waits for.",
+    "background": "Sequences that nobody waits for.",
+    "waiting": "Sequences without a slot.",
+    "slots": "Sequences there is room for.",
+    "prefix_bytes": "KV states of prefixes in memory.",
+    "disk_bytes": "KV states of prefixes on disk.",
+}
 
 
 class _Jobs(Collector):
@@ -27,6 +49,22 @@ class _Jobs(Collector):
         yield gauge
 
 
+class _Engines(Collector):
+    """What the workers' heartbeats said: this process has no engine."""
+
+    def collect(self) -> Iterator[Metric]:
+        """A family for each figure, a line for each worker."""
+        loads = jobs.engine_loads()
+        kinds = ((CounterMetricFamily, COUNTERS), (GaugeMetricFamily, GAUGES))
+        for family, names in kinds:
+            for name, text in names.items():
+                metric = family(f"lectern_engine_{name}", text, labels=("worker", "host"))
+                for load in loads:
+                    if name in load.figures:  # a worker of another version may know others
+                        metric.add_metric((load.worker, load.host), load.figures[name])
+                yield metric
+
+
 class Metrics:
     """The metrics of one application."""
 
@@ -34,6 +72,7 @@ class Metrics:
         """Begin at zero, in a registry of its own."""
         self._registry = CollectorRegistry()
         self._registry.register(_Jobs())
+        self._registry.register(_Engines())
         labels = ("method", "route")
         self._answered = Counter(
             "lectern_http_requests", "Requests.", (*labels, "status"), registry=self._registry

@@ -92,9 +92,10 @@ class MemoryIndex:
 
 
 class Parrot(BaseChatModel):
-    """Says the same to everybody; `on_word` is called before each word."""
+    """Says the same to everybody; `on_word` is called before each word, `told` comes at the end."""
 
     asked: list[str] = Field(default_factory=list)
+    told: dict[str, Any] = Field(default_factory=dict)
     on_word: Callable[[], None] = lambda: None
 
     @property
@@ -113,7 +114,8 @@ class Parrot(BaseChatModel):
             self.on_word()
             yield ChatGenerationChunk(message=AIMessageChunk(word))
         usage = {"input_tokens": 10, "output_tokens": len(REPLY), "total_tokens": 10 + len(REPLY)}
-        last = AIMessageChunk("", usage_metadata=usage, response_metadata={"finish_reason": "stop"})
+        told = {"finish_reason": "stop", **self.told}
+        last = AIMessageChunk("", usage_metadata=usage, response_metadata=told)
         yield ChatGenerationChunk(message=last)
 
 

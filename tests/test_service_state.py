@@ -1,15 +1,19 @@
 """What machines that watch the service are told."""
 
+from dataclasses import fields
+
 import pytest
 from fastapi.testclient import TestClient
 
 import workers.settings
 from ingest.database import now, writing
+from service import metrics
 from workers import events
+from workers.engine.load import Load
 from workers.tables import WorkerRow
 
 
-def heartbeat(age: float) -> None:
+def heartbeat(age: float, engine: dict[str, float] | None = None) -> None:
     with writing() as session:
         session.add(
             WorkerRow(
@@ -21,6 +25,7 @@ def heartbeat(age: float) -> None:
                 batch_slots=0,
                 interactive_slots=0,
                 seen_at=now(session) - age,
+                engine=engine,
             )
         )
 
@@ -68,3 +73,22 @@ def test_requests_are_counted_by_route_and_jobs_by_status(client: TestClient) ->
     assert f'lectern_http_request_seconds_bucket{{le="+Inf",{labels}}} 3' in text
     assert 'method="other",route="other",status="404"' in text
     assert 'lectern_jobs{status="queued"} 0' in text
+
+
+def test_what_the_engines_of_live_workers_do_is_told(client: TestClient) -> None:
+    heartbeat(1, {"steps": 40, "busy_seconds": 2.5, "waiting": 3, "of_another_version": 1})
+    heartbeat(2)
+    heartbeat(40, {"steps": 7})
+    text = client.get("/metrics").text
+    labels = 'host="here",worker="worker-1"'
+    assert f"lectern_engine_steps_total{{{labels}}} 40" in text
+    assert f"lectern_engine_busy_seconds_total{{{labels}}} 2.5" in text
+    assert f"lectern_engine_waiting{{{labels}}} 3" in text
+    assert "# TYPE lectern_engine_waiting gauge" in text
+    assert "another_version" not in text
+    assert {line for line in text.splitlines() if 'worker="worker-2"' in line} == set()
+    assert 'worker="worker-40"' not in text
+
+
+def test_every_figure_of_an_engine_has_a_metric() -> None:
+    assert {field.name for field in fields(Load)} == {*metrics.COUNTERS, *metrics.GAUGES}

@@ -24,7 +24,7 @@ from ingest.records import Original
 from service import streams, uploads
 from service.__main__ import Server
 from service.app import create_app
-from workers import events, jobs, submit
+from workers import events, jobs, submit, usage
 from workers.events import Event
 from workers.jobs import JobStatus
 from workers.tables import JobRow
@@ -202,7 +202,7 @@ ANSWER = {
     "citations": [],
     "conversation_id": "conv_1",
     "searched": {"documents": 1, "passages": 4, "best_score": 0.5},
-    "usage": {"prompt_tokens": 1},
+    "usage": usage.total([{"prompt_tokens": 1}]),
     "timings": {"total_ms": 5},
 }
 

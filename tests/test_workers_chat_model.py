@@ -14,10 +14,11 @@ from langchain_core.messages import (
 from langchain_core.prompts import ChatPromptTemplate
 from pydantic import BaseModel, Field
 
+from workers import usage
 from workers.chat_model import LecternChat, _merged
 from workers.engine.engine import Engine
-from workers.engine.requests import Request
 from workers.engine.grammar import GrammarRefused
+from workers.engine.requests import Request
 from workers.engine.template import Message
 from workers.errors import PromptTooLong
 from workers.jobs import Lane
@@ -125,3 +126,19 @@ def test_roles_alternate() -> None:
         Message("assistant", "e"),
         Message("user", "f"),
     ]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_answer_says_what_it_took(chat: LecternChat, streamed: bool) -> None:
+    question = "Why are levees built along rivers? Explain."
+    chunks = chat.stream(question) if streamed else iter([chat.invoke(question)])
+    whole = next(chunks)
+    for chunk in chunks:
+        whole = whole + chunk
+    told = whole.response_metadata
+    assert set(usage.TIMINGS) < set(told)
+    assert min(told[name] for name in usage.TIMINGS) >= 0
+    assert told["prefill_ms"] > 0 < told["decode_ms"]
+    written = whole.usage_metadata["output_tokens"] - 1
+    expected = written / told["decode_ms"] * 1e3
+    assert told["decode_tokens_per_second"] == pytest.approx(expected, rel=0.2)

@@ -14,8 +14,8 @@ import pytest
 from workers.engine import policy
 from workers.engine.context import Row
 from workers.engine.engine import Engine
-from workers.engine.requests import Request, Sampling
 from workers.engine.grammar import GrammarRefused
+from workers.engine.requests import Request, Sampling
 from workers.engine.sequence import Answer
 from workers.engine.template import Message
 from workers.errors import EngineStopped, PromptTooLong

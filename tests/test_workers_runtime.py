@@ -2,9 +2,13 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, fields, replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from fakes import Office, first_step, new_collection, read, ready_steps, set_step, store
@@ -14,6 +18,7 @@ from structlog.testing import capture_logs
 from ingest.database import reading, writing
 from ingest.errors import IndexUnavailable
 from workers import dispatcher, jobs, lifecycle, runtime, steps, submit
+from workers.engine.load import Load
 from workers.jobs import Job, JobStatus, StepStatus
 from workers.kinds import KINDS
 from workers.tables import WorkerRow
@@ -315,3 +320,23 @@ def test_a_database_that_is_away_for_a_moment_only_costs_a_beat(
 def test_every_kind_of_job_has_runners_and_a_plan() -> None:
     assert set(KINDS) == set(jobs.JobKind)
     assert all(kind.runners for kind in KINDS.values())
+
+
+def test_a_heartbeat_tells_what_the_engine_does(office: Office) -> None:
+    nothing = Load(**dict.fromkeys((field.name for field in fields(Load)), 0))
+    engine: Any = SimpleNamespace(alive=True, load=lambda: replace(nothing, steps=3))
+    office.runtime._tools = replace(
+        office.tools, language=replace(office.tools.language, engine=engine)
+    )
+    office.runtime.start()
+    (told,) = jobs.engine_loads()
+    assert (told.worker, told.host) == (office.runtime.owner, socket.gethostname())
+    assert told.figures == {**asdict(nothing), "steps": 3}
+    engine.load = lambda: replace(nothing, steps=9)
+    until(lambda: jobs.engine_loads()[0].figures["steps"] == 9)
+
+
+def test_a_worker_without_an_engine_tells_nothing_of_one(office: Office) -> None:
+    office.runtime.start()
+    assert workers_seen() == [office.runtime.owner]
+    assert jobs.engine_loads() == []

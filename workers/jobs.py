@@ -135,6 +135,15 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineLoad:
+    """What the engine of a worker has done since it started, and is doing."""
+
+    worker: str
+    host: str
+    figures: dict[str, float]  #: by the names of `workers.engine.load.Load`
+
+
+@dataclass(frozen=True, slots=True)
 class JobFilter:
     """Which jobs to list; `None` means any."""
 
@@ -255,6 +264,15 @@ def counts() -> dict[str, int]:
     with reading() as session:
         found = session.execute(select(JobRow.status, func.count()).group_by(JobRow.status))
         return dict(found.all())
+
+
+def engine_loads() -> list[EngineLoad]:
+    """What the engines of all live workers have done, as their last heartbeats said."""
+    query = select(WorkerRow.id, WorkerRow.host, WorkerRow.engine).order_by(WorkerRow.id)
+    with reading() as session:
+        live = WorkerRow.seen_at > now(session) - WORKER_SILENT_SECONDS
+        found = session.execute(query.where(live)).all()
+    return [EngineLoad(worker, host, load) for worker, host, load in found if load]
 
 
 def silence() -> float | None:

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import psutil
 import structlog
@@ -185,6 +185,7 @@ class Runtime:
             session.merge(self._row(session))
 
     def _row(self, session: Session) -> WorkerRow:
+        engine = self._tools.language.engine
         return WorkerRow(
             id=self.owner,
             host=self._host,
@@ -194,6 +195,7 @@ class Runtime:
             batch_slots=self._settings.batch_slots,
             interactive_slots=self._settings.interactive_slots,
             seen_at=now(session),
+            engine=asdict(engine.load()) if engine is not None else None,
         )
 
     def _look_around(self) -> None:

@@ -95,6 +95,7 @@ class WorkerRow(Table):
     batch_slots: Mapped[int]
     interactive_slots: Mapped[int]
     seen_at: Mapped[float]
+    engine: Mapped[dict[str, Any] | None] = mapped_column(JSON)  #: its load, if it has one
 
 
 class ConversationRow(Table):

@@ -1,7 +1,7 @@
 """Running a chain for a step: streamed, sanitised, cancellable, with its cost."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable
 from langchain_openai.chat_models.base import OpenAIContextOverflowError
 
+from workers import usage
 from workers.citations import whole_sentences
 from workers.errors import LanguageModelUnavailable, ServerPromptTooLong
 from workers.sanitiser import Sanitiser
@@ -27,14 +28,16 @@ class Written:
     completion_tokens: int
     first_token_ms: int
     total_ms: int
+    timings: Mapping[str, float]  #: by the names of `usage.TIMINGS`, as far as they are known
 
-    def usage(self) -> dict[str, int]:
-        """The tokens, as the REST interface shows them."""
-        return {
+    def usage(self) -> dict[str, float]:
+        """The tokens and what they took, as the REST interface shows them."""
+        tokens = {
             "prompt_tokens": self.prompt_tokens,
             "cached_tokens": self.cached_tokens,
             "completion_tokens": self.completion_tokens,
         }
+        return usage.total([{**tokens, **self.timings}])
 
 
 def ignore(_text: str) -> None:
@@ -89,14 +92,15 @@ def _pass_on(text: str, pieces: list[str], heard: Callable[[str], None]) -> None
 
 
 def _written(text: str, whole: AIMessageChunk, began: float, first: float) -> Written:
-    usage = whole.usage_metadata
-    details = usage.get("input_token_details", {}) if usage else {}
+    counted, told = whole.usage_metadata, whole.response_metadata
+    details = counted.get("input_token_details", {}) if counted else {}
     ended = time.monotonic()
     return Written(
         text=text,
-        prompt_tokens=usage["input_tokens"] if usage else 0,
+        prompt_tokens=counted["input_tokens"] if counted else 0,
         cached_tokens=details.get("cache_read", 0) or 0,
-        completion_tokens=usage["output_tokens"] if usage else 0,
+        completion_tokens=counted["output_tokens"] if counted else 0,
         first_token_ms=round(1e3 * ((first or ended) - began)),
         total_ms=round(1e3 * (ended - began)),
+        timings={name: told[name] for name in usage.TIMINGS if name in told},
     )

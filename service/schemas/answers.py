@@ -38,6 +38,19 @@ class Sentence(Answering):
     citations: list[int]
 
 
+class Usage(Answering):
+    """What the model's part cost; 0 where nothing was computed, or a model server did not say."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = Field(0, description="of the prompt, found computed already")
+    completion_tokens: int = 0
+    queue_ms: int = Field(0, description="waited for a place in the engine")
+    prefill_ms: int = Field(0, description="read the prompt, up to the first token")
+    decode_ms: int = Field(0, description="wrote the tokens after it")
+    prefill_tokens_per_second: float = 0
+    decode_tokens_per_second: float = 0
+
+
 class Answer(Answering):
     """The answer to a question, or a refusal that says what was searched."""
 
@@ -51,7 +64,7 @@ class Answer(Answering):
     citations: list[Citation]
     conversation_id: str | None = None
     searched: dict[str, Any] = Field(description="documents, passages, best_score")
-    usage: dict[str, int] = Field(description="tokens of the prompt, cached, of the answer")
+    usage: Usage
     timings: dict[str, float | None] = Field(description="milliseconds by stage")
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from ingest.errors import LecternError
 from ingest.search import Findings, Found, find
-from workers import citations, conversations, prompts, steps, writing
+from workers import citations, conversations, prompts, steps, usage, writing
 from workers.jobs import Job, Step
 from workers.language import CJK
 from workers.relevance import Quote, best_quote
@@ -208,12 +208,11 @@ def plan(job: Job, done: Sequence[Step]) -> Plan:
 
 def _result(job: Job, found: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
     shown = ("answer", "mode", "refused", "draft", "sentences", "citations")
-    nothing_spent = {"prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 0}
     return {
         **{name: reply[name] for name in shown},
         "conversation_id": job.params["conversation_id"],
         "searched": found["searched"],
-        "usage": reply.get("usage", nothing_spent),
+        "usage": reply.get("usage", usage.total([])),
         "timings": {
             **found["timings"],
             "retrieve_ms": found["retrieve_ms"],

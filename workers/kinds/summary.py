@@ -16,7 +16,7 @@ from sqlalchemy import select
 from ingest.database import reading
 from ingest.errors import EmptyDocument
 from ingest.tables import ChunkRow, DocumentRow, PageRow, VersionRow
-from workers import faithful, jobs, prompts, steps, writing
+from workers import faithful, jobs, prompts, steps, usage, writing
 from workers.errors import DocumentNotReady
 from workers.jobs import Job, Step, StepStatus
 from workers.language import CJK
@@ -277,7 +277,6 @@ def _partial(step: Step, data: dict[str, Any]) -> dict[str, Any]:
 def _result(outlined: dict[str, Any], last: Step, finished: list[Step]) -> dict[str, Any]:
     outputs = [step.output for step in finished if step.output]
     paid = [output for output in outputs if not output["reused"]]
-    names = ("prompt_tokens", "cached_tokens", "completion_tokens")
     assert last.output is not None, "a finished step has an output"
     return {
         "summary": last.output["text"],
@@ -288,7 +287,7 @@ def _result(outlined: dict[str, Any], last: Step, finished: list[Step]) -> dict[
             if step.output
         ],
         "coverage": outlined["coverage"],
-        "usage": {name: sum(output["usage"][name] for output in paid) for name in names},
+        "usage": usage.total(output["usage"] for output in paid),
         "steps_reused": len(outputs) - len(paid),
         "timings": {"model_ms": sum(output["ms"] for output in paid)},
     }
