@@ -19,7 +19,7 @@ import workers.settings
 from ingest import database
 from service.app import create_app
 from workers import events
-from workers.engine import library, weights
+from workers.engine import library, profile, weights
 from workers.engine.engine import Engine
 
 SETTINGS = (ingest.settings, workers.settings, service.settings)
@@ -71,7 +71,7 @@ def model_file() -> Path:
 
 
 @pytest.fixture(scope="session")
-def engine(model_file: Path) -> Iterator[Engine]:
+def engine(model_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """A real engine with the default model, shared by the session's tests."""
     chosen = workers.settings.Settings(
         context=2048,
@@ -81,7 +81,8 @@ def engine(model_file: Path) -> Iterator[Engine]:
         flash_attention="off",
         prefix_cache_mb=64,
     )
-    loaded = Engine(model_file, chosen)
+    kept = tmp_path_factory.mktemp("kv")
+    loaded = Engine(model_file, chosen, profile.overridden(profile.fallback(chosen), chosen), kept)
     yield loaded
     loaded.close()
 

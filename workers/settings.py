@@ -63,6 +63,11 @@ def settings() -> Settings:
     return Settings()
 
 
+def kv_folder(data: Path) -> Path:
+    """Where the KV states of documents are kept: the documents in another form."""
+    return data / "kv"
+
+
 def models_folder(data: Path) -> Path:
     """Where re-quantised and downloaded models are kept."""
     return data / "models"

@@ -114,15 +114,15 @@ class PrefixCache:
             if kept.state is not None:
                 return kept.state
             blob = kept.blob
-        state = self._store.read(blob) if self._store and blob else None
+        state = None
+        if self._store is not None and blob is not None:
+            state = self._store.read(blob)
         with self._lock:
             if state is None:
                 self.counts.unreadable += 1
                 self.drop(prefix)
-            elif kept.state is None and prefix.tokens in self._kept:
-                kept.state = state
-                self.counts.ram_bytes += kept.size
-                self._shrink(keep=kept)
+            else:
+                self._hold(kept, state)
         return state
 
     def drop(self, prefix: Prefix) -> None:
@@ -159,6 +159,13 @@ class PrefixCache:
             self.counts.disk_bytes -= kept.size
             self._store.remove(kept.blob)
 
+    def _hold(self, kept: _Kept, state: Any) -> None:
+        """Have a state that was read from disk in RAM too, unless somebody was faster."""
+        if kept.state is None and self._kept.get(kept.prefix.tokens) is kept:
+            kept.state = state
+            self.counts.ram_bytes += kept.size
+            self._shrink(keep=kept)
+
     def _rank(self, kept: _Kept) -> None:
         worth = kept.prefix.seconds * (1 + kept.hits) / max(1, kept.size)
         kept.priority = self._clock + worth
@@ -177,10 +184,8 @@ class PrefixCache:
         return written
 
     def _shrink(self, keep: _Kept | None = None) -> None:
-        in_ram = sorted(
-            (k for k in self._kept.values() if k.state is not None), key=lambda k: k.priority
-        )
-        for kept in in_ram:
+        in_ram = [kept for kept in self._kept.values() if kept.state is not None]
+        for kept in sorted(in_ram, key=_priority):
             if self.counts.ram_bytes <= self._limit:
                 break
             waits_for_disk = kept.prefix.durable and self._store is not None and kept.blob is None
@@ -197,11 +202,16 @@ class PrefixCache:
     def _shrink_disk(self) -> None:
         if self._store is None or self.counts.disk_bytes <= self._store.limit_bytes:
             return
-        for kept in sorted((k for k in self._kept.values() if k.blob), key=lambda k: k.priority):
+        on_disk = [kept for kept in self._kept.values() if kept.blob is not None]
+        for kept in sorted(on_disk, key=_priority):
             if self.counts.disk_bytes <= self._store.limit_bytes:
                 return
             self._clock = kept.priority
             self._leave(kept)
+
+
+def _priority(kept: _Kept) -> float:
+    return kept.priority
 
 
 def _prefix_of(blob: Blob) -> Prefix:

@@ -82,7 +82,7 @@ class StateStore:
             return None
         state = raw[raw.size - blob.size :]
         head, _ = _parsed(raw[: raw.size - blob.size].tobytes())
-        if head is None or state.size != blob.size or zlib.crc32(state) != head["crc32"]:
+        if head is None or state.size != blob.size or zlib.crc32(state.data) != head["crc32"]:
             log.warning("kv_state_damaged", file=blob.name)
             return None
         return state
@@ -170,7 +170,7 @@ def _head(path: Path) -> Blob | None:
 
 def _make_room(folder: Path, ours: Path, limit_bytes: int) -> None:
     """Remove states of other layouts, oldest first, beyond the limit."""
-    files = [path for path in folder.glob(f"*/*{SUFFIX}")]
+    files = list(folder.glob(f"*/*{SUFFIX}"))
     total = sum(path.stat().st_size for path in files)
     others = [path for path in files if path.parent != ours]
     for path in sorted(others, key=lambda one: one.stat().st_mtime):
