@@ -61,7 +61,7 @@ class Embedder:
 
     def _embed_question(self, text: str) -> Any:
         """A unit vector, float32, with the prompt the model wants before questions."""
-        with compute.turn():
+        with compute.turn(urgent=True):
             return self._model.encode_query(
                 text, normalize_embeddings=True, show_progress_bar=False
             )

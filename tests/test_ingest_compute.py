@@ -1,11 +1,15 @@
 """Heavy work takes turns, in the order in which it was asked for."""
 
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from ingest.compute import Turns
+from ingest import compute
+from ingest.compute import SharedCores, Turns
 
 
 def waiting(turns: Turns, count: int) -> None:
@@ -74,4 +78,82 @@ def test_a_failure_inside_gives_the_turn_back() -> None:
     with pytest.raises(ZeroDivisionError), turns.turn():
         raise ZeroDivisionError
     with turns.turn():
+        pass
+
+
+def test_what_is_urgent_goes_first_and_cuts_short_what_gives_way() -> None:
+    turns, order, asked = Turns(), list[str](), threading.Event()
+
+    def work(name: str, urgent: bool) -> None:
+        with turns.turn(urgent=urgent):
+            order.append(name)
+
+    threads = [threading.Thread(target=work, args=given) for given in (("a", False), ("b", True))]
+    with turns.turn(give_way=asked.set):
+        for number, thread in enumerate(threads):
+            thread.start()
+            waiting(turns, number + 1)
+            assert asked.is_set() == (number == 1)
+    for thread in threads:
+        thread.join()
+    assert order == ["b", "a"]
+
+
+OTHER_PROCESS = """
+import sys
+from pathlib import Path
+from ingest.compute import SharedCores
+with SharedCores(Path(sys.argv[1])).held():
+    print("has it", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_processes_on_the_same_cores_take_turns(tmp_path: Path) -> None:
+    ours, order = Turns(SharedCores(tmp_path)), list[str]()
+    other = subprocess.Popen(
+        [sys.executable, "-c", OTHER_PROCESS, tmp_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert other.stdin
+    assert other.stdout
+    assert other.stdout.readline() == "has it\n"
+
+    def work() -> None:
+        with ours.turn():
+            order.append("ours")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(0.2)
+    assert order == []
+    other.stdin.write("done\n")
+    other.stdin.close()
+    thread.join(30)
+    assert order == ["ours"]
+    assert other.wait() == 0
+
+
+def test_a_process_that_dies_leaves_the_cores_free(tmp_path: Path) -> None:
+    other = subprocess.Popen(
+        [sys.executable, "-c", OTHER_PROCESS, tmp_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert other.stdout
+    other.stdout.readline()
+    other.kill()
+    other.wait()
+    with Turns(SharedCores(tmp_path)).turn():
+        pass
+
+
+def test_nobody_waits_for_a_frozen_process_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compute, "PATIENCE_SECONDS", 0.05)
+    with SharedCores(tmp_path).held(), Turns(SharedCores(tmp_path)).turn():
         pass

@@ -246,21 +246,22 @@ class Scheduler:
 
     def _decode(self, rows: list[Row], plan: Plan) -> bool:
         """Whether all rows were computed, or somebody came who may interrupt them."""
-        with compute.turn():
-            with self._wake:
-                people_wait = any(sequence.interactive for sequence in self._waiting)
-                self._interruptible = plan.interruptible and self._model.cuts
-                if self._interruptible and people_wait and self._slots.free:
-                    self._interruptible = False
-                    return False
-                self._context.go_on()
-            self._decoding_since = time.monotonic()
-            try:
+        interruptible = plan.interruptible and self._model.cuts
+        with self._wake:
+            people_wait = any(sequence.interactive for sequence in self._waiting)
+            if interruptible and people_wait and self._slots.free:
+                return False
+            self._interruptible = interruptible
+            self._context.go_on()
+        try:
+            # Who needs the cores to find a person's evidence interrupts the background as well.
+            with compute.turn(give_way=self._context.interrupt if interruptible else None):
+                self._decoding_since = time.monotonic()
                 return self._context.decode(rows)
-            finally:
-                self._decoding_since = 0.0
-                with self._wake:
-                    self._interruptible = False
+        finally:
+            self._decoding_since = 0.0
+            with self._wake:
+                self._interruptible = False
 
     def _take_back(self, shares: tuple[Share, ...]) -> None:
         """After an interruption: whole pieces of prompts stay, the rest is computed again."""
