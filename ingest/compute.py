@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-
 PATIENCE_SECONDS = 15.0
 POLL_SECONDS = 0.002
 
