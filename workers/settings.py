@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     llm_api_key: str = Field("", description="key for that server")
     llm_context: int = Field(8_192, description="context of that server's model in tokens")
     context: int = Field(4_096, description="tokens one sequence of the engine may hold")
-    batch_slots: int = Field(4, description="batch sequences one engine works on at once")
+    batch_slots: int = Field(8, description="batch sequences one engine works on at once")
     interactive_slots: int = Field(2, description="interactive sequences one engine works on")
     threads: int = Field(0, description="engine threads; 0: as measured, or the physical cores")
     prefill_threads: int = Field(0, description="threads for more than one row; 0: LECTERN_THREADS")
@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     )
     tune: Literal["auto", "off"] = Field(
         "auto", description="auto: the first start measures this machine, within a minute"
+    )
+    compose: Literal["on", "off"] = Field(
+        "off", description="on joins passages from kept KV: a faster first word, approximate"
     )
     prefix_cache_mb: int = Field(256, description="memory for the KV states of shared prefixes")
     prefix_disk_mb: int = Field(
