@@ -48,9 +48,12 @@ class Settings(BaseSettings):
     compose: Literal["on", "off"] = Field(
         "off", description="on joins passages from kept KV: a faster first word, approximate"
     )
-    prefix_cache_mb: int = Field(256, description="memory for the KV states of shared prefixes")
+    prefix_cache_mb: int = Field(1_024, description="memory for the KV states of shared prefixes")
     prefix_disk_mb: int = Field(
         4_096, description="disk space for the KV states of documents; 0 keeps none"
+    )
+    warm: bool = Field(
+        default=True, description="compute new documents while there is nothing else to do"
     )
     lease_seconds: float = Field(
         default=30.0, description="a worker silent for longer loses its steps"
