@@ -6,9 +6,11 @@ from pathlib import Path
 import llama_cpp.llama_cpp as llama
 import pytest
 
-from workers.engine import weights
+from workers.engine import quality, weights
 from workers.engine.model import Model
 from workers.errors import ModelMissing, ModelUnusable
+
+FASTER = "SmolLM2-135M-Instruct.Q8_0.gguf"
 
 
 @pytest.fixture
@@ -22,7 +24,32 @@ def quantised(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         return 0
 
     monkeypatch.setattr(llama, "llama_model_quantize", quantise)
+    monkeypatch.setattr(quality, "divergence", lambda *_: 0.003)
     return asked
+
+
+@pytest.mark.parametrize("form", ["Q8_0", "F16"])
+def test_makes_the_wanted_format(tmp_path: Path, quantised: list[bytes], form: str) -> None:
+    made = weights.chosen("", tmp_path, form)
+    assert made.name == f"SmolLM2-135M-Instruct.{form}.gguf"
+    assert weights.present("", tmp_path, form) == made
+
+
+def test_the_shipped_file_needs_no_copy(tmp_path: Path, quantised: list[bytes]) -> None:
+    assert weights.chosen("", tmp_path, weights.SHIPPED) == weights.bundled()
+    assert not quantised
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("lost", [0.02, float("nan")])
+def test_what_loses_too_much_is_not_used_and_not_tried_again(
+    tmp_path: Path, quantised: list[bytes], monkeypatch: pytest.MonkeyPatch, lost: float
+) -> None:
+    monkeypatch.setattr(quality, "divergence", lambda *_: lost)
+    assert weights.chosen("", tmp_path) == weights.bundled()
+    assert weights.chosen("", tmp_path) == weights.bundled()
+    assert len(quantised) == 1
+    assert {path.suffix for path in tmp_path.iterdir()} == {".lock", ".refused"}
 
 
 def test_makes_the_faster_file_once_and_whole(tmp_path: Path, quantised: list[bytes]) -> None:
@@ -47,7 +74,7 @@ def test_workers_that_start_together_make_it_once(tmp_path: Path, quantised: lis
 def test_a_rest_of_an_interrupted_try_is_written_over(
     tmp_path: Path, quantised: list[bytes]
 ) -> None:
-    (tmp_path / weights.FASTER).with_suffix(".part").write_bytes(b"half")
+    (tmp_path / FASTER).with_suffix(".part").write_bytes(b"half")
     assert weights.chosen("", tmp_path).read_bytes() == b"GGUF but smaller"
 
 
@@ -73,8 +100,8 @@ def test_the_operators_file_is_taken_as_it_is(tmp_path: Path) -> None:
 
 def test_says_what_would_be_loaded(tmp_path: Path) -> None:
     assert weights.present("", tmp_path) == weights.bundled()
-    (tmp_path / weights.FASTER).touch()
-    assert weights.present("", tmp_path) == tmp_path / weights.FASTER
+    (tmp_path / FASTER).touch()
+    assert weights.present("", tmp_path) == tmp_path / FASTER
     assert weights.present("own.gguf", tmp_path) == Path("own.gguf")
 
 
@@ -102,3 +129,9 @@ def test_the_real_one_loads_and_differs_from_its_source(model_file: Path) -> Non
     for model in (made, source):
         model.close()
         model.close()
+
+
+@pytest.mark.model
+def test_the_real_one_has_lost_next_to_nothing(model_file: Path) -> None:
+    assert 0 < quality.divergence(weights.bundled(), model_file) < weights.MOST_LOST
+    assert quality.divergence(model_file, model_file) == 0
