@@ -162,3 +162,14 @@ def _state_of(engine: Engine, tokens: tuple[int, ...], *, exact: bool) -> Any:
         one for one in slots if one.exact == exact and tuple(one.tokens[: len(tokens)]) == tokens
     )
     return engine._context.save(slot.number)
+
+
+@pytest.mark.model
+def test_what_is_known_already_comes_first(engine: Engine) -> None:
+    prompt = asked(engine, 13)
+    tokens = prompt.tokens[: prompt.prefixes[-1]]
+    answered(engine, Request(tokens, 0, prefixes=prompt.prefixes, lane=Lane.BATCH))
+    parts = tuple(passage(number) for number in (11, 12, 13))
+    messages = [SYSTEM, Message("user", "How long was it?", parts)]
+    assert engine.cheapest_order(messages) == (2, 0, 1)
+    assert engine.cheapest_order([SYSTEM, Message("user", "Hello?")]) == ()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence as Items
+from dataclasses import replace
 from pathlib import Path
 
 from workers.engine import library
@@ -89,6 +90,31 @@ class Engine:
     def prompt(self, messages: Items[Message]) -> Prompt:
         """The tokens of a chat, by the model's template."""
         return self._template.prompt(messages)
+
+    def cheapest_order(self, messages: Items[Message]) -> tuple[int, ...]:
+        """The order of the last message's shared parts that finds most of them computed already.
+
+        For parts whose order means nothing, such as passages. Those that begin no kept state come
+        last, as they were given.
+        """
+        *before, last = messages
+        left = list(range(len(last.shared)))
+        order: list[int] = []
+        while left:
+            known = [each for each in left if self._kept_so_far(before, last, [*order, each])]
+            if not known:
+                break
+            order.append(known[0])
+            left.remove(known[0])
+        return (*order, *left)
+
+    def _kept_so_far(self, before: list[Message], last: Message, order: list[int]) -> bool:
+        """Whether these parts, in this order, begin a kept state."""
+        shared = tuple(last.shared[each] for each in order)
+        prompt = self.prompt([*before, replace(last, shared=shared, content="")])
+        end = prompt.passages[-1][1] if prompt.passages else prompt.prefixes[-1]
+        found = self._prefixes.nearest(prompt.tokens[:end])
+        return found is not None and found.length == end
 
     def count_tokens(self, text: str) -> int:
         """Length of `text` in the model's tokens."""
