@@ -7,7 +7,7 @@ LecternError
 │   └── PromptTooLong, ServerPromptTooLong
 ├── Unavailable
 │   └── LanguageModelUnavailable, EngineStopped
-├── ModelMissing, ModelUnusable
+├── ModelMissing, ModelUnusable, MemoryTooSmall
 ├── StepPoisoned
 └── Cancelled, LeaseLost     signals: they end a step without failing it
 """
@@ -79,6 +79,14 @@ class ModelUnusable(LecternError):
     """The model file {path} can't be used: {reason}."""
 
     code = "model_unusable"
+
+
+class MemoryTooSmall(LecternError):
+    """The model {model} does not fit into the {free} of memory that are free: {sum}.
+    Lower LECTERN_CONTEXT or LECTERN_BATCH_SLOTS, or choose a smaller model.
+    """
+
+    code = "memory_too_small"
 
 
 class StepPoisoned(LecternError):

@@ -5,7 +5,7 @@ from collections.abc import Sequence as Items
 from dataclasses import replace
 from pathlib import Path
 
-from workers.engine import library
+from workers.engine import library, memory
 from workers.engine.context import Context, Shape
 from workers.engine.load import Load
 from workers.engine.lookup import Lookup
@@ -35,6 +35,7 @@ class Engine:
         Raises ModelMissing, ModelUnusable or MemoryTooSmall.
         """
         self.profile = profile
+        memory.require(path, settings, profile)
         self.model = Model(path, repack=profile.repack, mlock=profile.mlock)
         self.context_tokens = min(settings.context, self.model.trained_context)
         self._template = ChatTemplate(self.model)
