@@ -39,7 +39,8 @@ SEARCH = {
     "postgresql": (
         "SELECT chunk_id, ts_rank_cd(words, query) AS score "
         "FROM chunk_words, to_tsquery('english', :query) AS query "
-        "WHERE scope = :scope AND words @@ query ORDER BY score DESC LIMIT :limit"
+        "WHERE scope = :scope AND :version IN ('', version) AND words @@ query "
+        "ORDER BY score DESC LIMIT :limit"
     ),
 }
 
@@ -64,19 +65,22 @@ def add(
         session.execute(text(ADD[_dialect(session)]), rows)
 
 
-def search(session: Session, collection_id: str, question: str, limit: int) -> list[WordHit]:
-    """Chunks of the collection that share words with the question, best first."""
+def search(
+    session: Session, collection_id: str, question: str, limit: int, version_id: str = ""
+) -> list[WordHit]:
+    """Chunks that share words with the question, best first; optionally of one version only."""
     asked = question_words(question)[:QUESTION_WORDS]
     if not asked:
         return []
     dialect = _dialect(session)
     if dialect == "sqlite":
         either = " OR ".join(f'"{word}"' for word in asked)
-        given = {"query": f'scope : "{collection_id}" AND words : ({either})', "limit": limit}
+        where = f'scope : "{collection_id}"' + (version_id and f' AND version : "{version_id}"')
+        given = {"query": f"{where} AND words : ({either})", "limit": limit}
     else:
         quoted = (word.replace("'", "''") for word in asked)
         either = " | ".join(f"'{word}'" for word in quoted)
-        given = {"query": either, "scope": collection_id, "limit": limit}
+        given = {"query": either, "scope": collection_id, "version": version_id, "limit": limit}
     found = session.execute(text(SEARCH[dialect]), given)
     return [WordHit(chunk_id, float(score)) for chunk_id, score in found]
 

@@ -147,6 +147,21 @@ def page(
     return PageText(document_id, version.id, number, version.page_count, row.text)
 
 
+def page_texts(session: Session, document_id: str, characters: int) -> list[str]:
+    """The pages' texts of a document that is ready, in order.
+
+    Empty when it is not, or has more than so many characters.
+    """
+    query = (
+        select(PageRow.text)
+        .join(VersionRow, VersionRow.id == PageRow.version_id)
+        .join(DocumentRow, DocumentRow.current_version_id == VersionRow.id)
+        .where(DocumentRow.id == document_id, DocumentRow.status == DocumentStatus.READY)
+        .where(VersionRow.character_count <= characters)
+    )
+    return list(session.scalars(query.order_by(PageRow.number)))
+
+
 def hide_document(session: Session, document_id: str) -> None:
     """Mark a document deleting. Raises DocumentNotFound."""
     document(session, document_id)

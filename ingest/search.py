@@ -1,4 +1,4 @@
-"""Question → passages of one collection, best first, each checked against SQL.
+"""Question → passages of one collection or document, best first, each checked against SQL.
 
 Two rankings are fused by reciprocal rank (Cormack, Clarke and Büttcher, SIGIR 2009): vectors find
 what means the same, words find names, numbers and every language the embedder does not know. Both
@@ -8,17 +8,17 @@ current version of a document that is ready.
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from ingest import lexical
 from ingest.database import reading
 from ingest.embed import Embedder
-from ingest.errors import CollectionNotFound, EmbedderMismatch
+from ingest.errors import CollectionNotFound, DocumentNotFound, EmbedderMismatch
 from ingest.tables import ChunkRow, CollectionRow, DocumentRow, DocumentStatus, PageRow, VersionRow
 from ingest.vectors import VectorIndex
 
@@ -69,30 +69,48 @@ class _Ranked:
     words: float | None
 
 
-def find(
-    collection_id: str, query: str, limit: int, embedder: Embedder, index: VectorIndex
-) -> Findings:
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where to look: in a whole collection, or in one document of it."""
+
+    collection_id: str
+    document_id: str | None = None
+
+
+def find(scope: Scope, query: str, limit: int, embedder: Embedder, index: VectorIndex) -> Findings:
     """The `limit` best passages.
 
-    Raises CollectionNotFound, EmbedderMismatch or IndexUnavailable.
+    Raises CollectionNotFound, DocumentNotFound, EmbedderMismatch or IndexUnavailable.
     """
     clock = _Clock()
     with reading() as session:
-        searched = _check(session, collection_id, embedder)
-        by_words = lexical.search(session, collection_id, query, DEPTH)
+        searched = _check(session, scope, embedder)
+        version = _current_version(session, scope)
+        by_words = lexical.search(session, scope.collection_id, query, DEPTH, version)
     clock.lap("words_ms")
     similar: dict[str, float] = {}
     if embedder.unknown_share(query) <= UNKNOWN_SHARE:
         vector = embedder.embed_question(query)
         clock.lap("embed_ms")
-        hits = index.search(collection_id, vector, DEPTH)
+        only = [scope.document_id] if scope.document_id else []
+        hits = index.search(scope.collection_id, vector, DEPTH, only)
         similar = {hit.chunk_id: hit.similarity for hit in hits}
         clock.lap("vectors_ms")
     ranked = fuse(similar, {hit.chunk_id: hit.score for hit in by_words})
     with reading() as session:
-        passages = _confirmed(session, collection_id, ranked)[:limit]
+        passages = _confirmed(session, scope, ranked)[:limit]
     clock.lap("check_ms")
     return Findings(tuple(passages), searched, clock.laps)
+
+
+def passages_of(document_id: str) -> list[Found]:
+    """Every passage of a document that is ready, in reading order; all score nothing."""
+    query = _ready_passages().where(DocumentRow.id == document_id).order_by(ChunkRow.ordinal)
+    with reading() as session:
+        return [
+            _found(_Ranked(chunk.id, 0.0, None, None), chunk, text, document)
+            for chunk, text, document in session.execute(query)
+        ]
 
 
 def fuse(similar: dict[str, float], by_words: dict[str, float]) -> list[_Ranked]:
@@ -108,21 +126,38 @@ def fuse(similar: dict[str, float], by_words: dict[str, float]) -> list[_Ranked]
     ]
 
 
-def _check(session: Session, collection_id: str, embedder: Embedder) -> int:
+def _check(session: Session, scope: Scope, embedder: Embedder) -> int:
     """Documents that can be searched, after the collection was found fit for this embedder."""
-    collection = session.get(CollectionRow, collection_id)
+    collection = session.get(CollectionRow, scope.collection_id)
     if collection is None or collection.deleting:
-        raise CollectionNotFound(id=collection_id)
+        raise CollectionNotFound(id=scope.collection_id)
     if collection.embedder not in (None, embedder.fingerprint):
         raise EmbedderMismatch(expected=collection.embedder, actual=embedder.fingerprint)
-    ready = select(func.count()).where(
-        DocumentRow.collection_id == collection_id, DocumentRow.status == DocumentStatus.READY
-    )
+    ready = select(func.count()).select_from(DocumentRow).where(*_within(scope))
     return session.scalar(ready) or 0
 
 
-def _confirmed(session: Session, collection_id: str, ranked: Sequence[_Ranked]) -> list[Found]:
-    rows = session.execute(
+def _current_version(session: Session, scope: Scope) -> str:
+    """The version of the one document to search; nothing for a whole collection."""
+    if scope.document_id is None:
+        return ""
+    found = session.scalar(select(DocumentRow.current_version_id).where(*_within(scope)))
+    if found is None:
+        raise DocumentNotFound(id=scope.document_id)
+    return found
+
+
+def _within(scope: Scope) -> Iterator[ColumnElement[bool]]:
+    """What makes a document one of the scope that can be read."""
+    yield DocumentRow.collection_id == scope.collection_id
+    yield DocumentRow.status == DocumentStatus.READY
+    if scope.document_id is not None:
+        yield DocumentRow.id == scope.document_id
+
+
+def _ready_passages() -> Select[ChunkRow, str, DocumentRow]:
+    """(chunk, its page's text, its document) of current versions of documents that are ready."""
+    return (
         select(ChunkRow, PageRow.text, DocumentRow)
         .join(VersionRow, VersionRow.id == ChunkRow.version_id)
         .join(DocumentRow, DocumentRow.current_version_id == VersionRow.id)
@@ -130,12 +165,13 @@ def _confirmed(session: Session, collection_id: str, ranked: Sequence[_Ranked]) 
             PageRow,
             (PageRow.version_id == ChunkRow.version_id) & (PageRow.number == ChunkRow.page),
         )
-        .where(
-            ChunkRow.id.in_([each.chunk_id for each in ranked]),
-            DocumentRow.collection_id == collection_id,
-            DocumentRow.status == DocumentStatus.READY,
-        )
+        .where(DocumentRow.status == DocumentStatus.READY)
     )
+
+
+def _confirmed(session: Session, scope: Scope, ranked: Sequence[_Ranked]) -> list[Found]:
+    query = _ready_passages().where(ChunkRow.id.in_([each.chunk_id for each in ranked]))
+    rows = session.execute(query.where(*_within(scope)))
     known = {chunk.id: (chunk, text, document) for chunk, text, document in rows}
     return [_found(each, *known[each.chunk_id]) for each in ranked if each.chunk_id in known]
 

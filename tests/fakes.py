@@ -6,7 +6,7 @@ What they do is instant and always the same; what depends on a real model is tes
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,10 @@ from ingest.records import Document, Original
 from ingest.sniff import media_type
 from ingest.vectors import Entry, Hit
 from workers import jobs, submit
+from workers.engine.load import Load
+from workers.engine.requests import Finish, FinishReason, Request, Usage
+from workers.engine.sequence import Answer
+from workers.engine.template import Message, Prompt
 from workers.jobs import UNSTARTED, Job
 from workers.language import Language
 from workers.runtime import Runtime
@@ -76,6 +80,7 @@ class MemoryIndex:
         found = [
             Hit(one.chunk_id, float(np.dot(one.vector, vector)))
             for one in self.entries.get(collection_id, {}).values()
+            if not document_ids or one.document_id in document_ids
         ]
         return sorted(found, key=lambda hit: -hit.similarity)[:limit]
 
@@ -95,6 +100,8 @@ class Parrot(BaseChatModel):
     """Says the same to everybody; `on_word` is called before each word, `told` comes at the end."""
 
     asked: list[str] = Field(default_factory=list)
+    heard: list[list[BaseMessage]] = Field(default_factory=list)  #: whole prompts
+    bound: list[dict[str, Any]] = Field(default_factory=list)  #: what the engine would be told
     told: dict[str, Any] = Field(default_factory=dict)
     on_word: Callable[[], None] = lambda: None
 
@@ -110,6 +117,8 @@ class Parrot(BaseChatModel):
         self, messages: list[BaseMessage], *given: Any, **more: Any
     ) -> Iterator[ChatGenerationChunk]:
         self.asked.append(messages[-1].text)
+        self.heard.append(messages)
+        self.bound.append(more)
         for word in REPLY:
             self.on_word()
             yield ChatGenerationChunk(message=AIMessageChunk(word))
@@ -119,10 +128,53 @@ class Parrot(BaseChatModel):
         yield ChatGenerationChunk(message=last)
 
 
+class MemoryEngine:
+    """As much of an engine as a runtime looks at: what it keeps, and of whom."""
+
+    alive = idle = True
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[int, ...], frozenset[str]] = {}
+        self.asked: list[Request] = []
+        self.on_request: Callable[[], None] = lambda: None
+        self.figures = Load(*[0] * len(fields(Load)))
+
+    def load(self) -> Load:
+        return self.figures
+
+    def prompt(self, messages: Sequence[Message]) -> Prompt:
+        tokens: list[int] = []
+        prefixes = []
+        for message in messages:
+            tokens += [hash(word) for word in (*message.shared, message.content)]
+            prefixes.append(len(tokens) - 1 if message.shared else len(tokens))
+        return Prompt(tuple(tokens), tuple(prefixes))
+
+    def generate(self, request: Request) -> Answer:
+        self.asked.append(request)
+        self.on_request()
+        answer = Answer(request)
+        cancelled = request.cancelled()
+        if not cancelled:
+            self.kept[request.prompt] = request.sources
+        reason: FinishReason = "cancelled" if cancelled else "length"
+        answer.tell(Finish(reason, Usage(len(request.prompt), 0, 0, 0.0, 0.0, 0.0)))
+        return answer
+
+    def keeps(self, tokens: tuple[int, ...]) -> bool:
+        return tokens in self.kept
+
+    def sources(self) -> frozenset[str]:
+        return frozenset().union(*self.kept.values())
+
+    def forget(self, sources: frozenset[str]) -> None:
+        self.kept = {tokens: of for tokens, of in self.kept.items() if not of & sources}
+
+
 class Office:
     """A worker process without Celery, engine and embedder: steps are run one by one."""
 
-    def __init__(self, index: Any = None, **settings: Any) -> None:
+    def __init__(self, index: Any = None, engine: Any = None, **settings: Any) -> None:
         self.model = Parrot()
         self.index = index if index is not None else MemoryIndex()
         language = Language(
@@ -130,7 +182,7 @@ class Office:
             fingerprint="fake-model",
             context_tokens=4_096,
             count_tokens=count_words,
-            engine=None,
+            engine=engine,
             small=False,
         )
         self.tools = Tools(language, FakeEmbedder(), self.index)

@@ -49,6 +49,26 @@ def test_what_has_not_been_read_can_not_be_summarised(client: TestClient, docume
     assert problem(client.post("/v1/jobs", json=body)) == (422, "document_not_ready")
 
 
+def test_one_document_is_asked_if_it_is_there_and_read(client: TestClient, document: Made) -> None:
+    job = asked(client, document, document_id=document["id"])
+    assert job["document_id"] == document["id"]
+    other = client.post("/v1/collections", json={"name": "Other"}).json()["id"]
+
+    def refused(collection: str, document_id: str) -> list[tuple[int, str]]:
+        body = {"question": "When?", "document_id": document_id}
+        wanted = {**body, "kind": "question", "collection_id": collection}
+        return [
+            problem(client.post(f"/v1/collections/{collection}/ask", json=body)),
+            problem(client.post("/v1/jobs", json=wanted)),
+        ]
+
+    assert refused(other, document["id"]) == [(404, "document_not_found")] * 2
+    assert refused(document["collection_id"], "doc_x") == [(404, "document_not_found")] * 2
+    with writing() as session:
+        session.get_one(DocumentRow, document["id"]).status = DocumentStatus.READING
+    assert refused(document["collection_id"], document["id"]) == [(422, "document_not_ready")] * 2
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -103,6 +103,10 @@ def over(url: str) -> Language:
     return language.load(Settings(llm_url=url, llm_model="m", llm_context=4000))
 
 
+def limits(max_tokens: int) -> Limits:
+    return Limits(Lane.INTERACTIVE, max_tokens, lambda: False)
+
+
 def work(model: Language, *, cancelled_after: int = 10**9) -> Any:
     """As much of a step's work as writing needs."""
     checks = iter(range(cancelled_after))
@@ -113,7 +117,6 @@ def work(model: Language, *, cancelled_after: int = 10**9) -> Any:
 
     return SimpleNamespace(
         tools=SimpleNamespace(language=model),
-        limits=lambda tokens: Limits(Lane.INTERACTIVE, tokens, lambda: False),
         check=check,
     )
 
@@ -122,7 +125,9 @@ def work(model: Language, *, cancelled_after: int = 10**9) -> Any:
 def test_a_chain_streams_from_the_server_with_usage(server: Server, engine: Engine) -> None:
     heard: list[str] = []
     model = over(server.url)
-    written = writing.write(work(model), PROMPT, {"text": "Name a river."}, 12, heard.append)
+    written = writing.write(
+        work(model), PROMPT, {"text": "Name a river."}, limits(12), heard.append
+    )
     assert written.text
     assert "".join(heard).strip() == written.text
     assert 0 < written.completion_tokens <= 12
@@ -141,7 +146,7 @@ def test_a_chain_streams_from_the_server_with_usage(server: Server, engine: Engi
 def test_a_server_that_breaks_off_is_unavailable(server: Server) -> None:
     server.breaks_after = 2
     with pytest.raises(LanguageModelUnavailable) as failed:
-        writing.write(work(over(server.url)), PROMPT, {"text": "Count to ninety."}, 40)
+        writing.write(work(over(server.url)), PROMPT, {"text": "Count to ninety."}, limits(40))
     assert failed.value.details["url"] == server.url
 
 
@@ -149,7 +154,10 @@ def test_a_server_that_breaks_off_is_unavailable(server: Server) -> None:
 def test_cancelling_leaves_the_server(server: Server) -> None:
     with pytest.raises(Cancelled):
         writing.write(
-            work(over(server.url), cancelled_after=2), PROMPT, {"text": "Count to ninety."}, 500
+            work(over(server.url), cancelled_after=2),
+            PROMPT,
+            {"text": "Count to ninety."},
+            limits(500),
         )
     assert server.left.wait(60)
 
@@ -159,7 +167,7 @@ def test_a_server_that_is_down_is_unavailable() -> None:
         taken.bind(("127.0.0.1", 0))  # and nobody listens
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         with pytest.raises(LanguageModelUnavailable, match="does not answer"):
-            writing.write(work(over(url)), PROMPT, {"text": "Anyone?"}, 5)
+            writing.write(work(over(url)), PROMPT, {"text": "Anyone?"}, limits(5))
 
 
 @pytest.mark.model
@@ -170,10 +178,10 @@ def test_our_own_engine_by_the_same_door(model_file: Path) -> None:
     model = language.load(chosen)
     assert model.engine is not None
     try:
-        written = writing.write(work(model), PROMPT, {"text": "Name a river."}, 8)
+        written = writing.write(work(model), PROMPT, {"text": "Name a river."}, limits(8))
         assert written.text
         assert written.prompt_tokens + written.completion_tokens > 8
-        again = writing.write(work(model), PROMPT, {"text": "Name a river."}, 8)
+        again = writing.write(work(model), PROMPT, {"text": "Name a river."}, limits(8))
         assert 0 < again.cached_tokens < again.prompt_tokens
         assert model.context_tokens == 512
         assert model.fingerprint == model.engine.model.fingerprint

@@ -6,7 +6,7 @@ from fakes import Office, first_step, new_collection, pdf, prose, read, ready_st
 from ingest import blobs, embed, library
 from ingest.database import reading, writing
 from ingest.errors import IndexUnavailable
-from ingest.search import find
+from ingest.search import Scope, find
 from ingest.tables import ChunkRow, CollectionRow, DocumentRow, PageRow, VersionRow
 from workers import jobs, steps, submit
 from workers.jobs import JobStatus, StepStatus
@@ -81,7 +81,7 @@ def test_nothing_is_found_before_the_whole_document_is_read(
     seen = []
     while not jobs.get(job.id).finished:
         office.runtime.run(ready_steps(job)[0])
-        findings = find(collection, "harbour1w1", 3, office.tools.embedder, office.index)
+        findings = find(Scope(collection), "harbour1w1", 3, office.tools.embedder, office.index)
         seen.append(bool(findings.passages))
     assert len(seen) > 2
     assert seen == [False] * (len(seen) - 1) + [True]

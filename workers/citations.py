@@ -130,8 +130,12 @@ def without_markers(text: str) -> str:
 
 def prove(answer: str, evidence: Sequence[Found]) -> Proof:
     """Align every sentence of the answer with the evidence."""
+    wanted = [tokens_of(answer[start:end]) for start, end in sentence_spans(answer)]
     places = [
-        (place, tokens_of(place.text)) for passage in evidence for place in places_of(passage)
+        (place, tokens_of(place.text))
+        for passage in evidence
+        if _may_carry(tokens_of(passage.text), wanted)
+        for place in places_of(passage)
     ]
     sentences: list[Sentence] = []
     citations: list[Citation] = []
@@ -221,6 +225,15 @@ def carrier(sentence: str, places: Sequence[tuple[T, Tokens]]) -> T | None:
         if ordered >= ORDERED and score > best_score:
             best, best_score = place, score
     return best
+
+
+def _may_carry(held: Tokens, sentences: Sequence[Tokens]) -> bool:
+    """Whether one of the sentences is covered by a whole passage: no place in it covers more."""
+    return any(
+        _coverage(wanted, held) >= COVERED
+        for wanted in sentences
+        if sum(map(_weight, wanted)) >= SUBSTANCE
+    )
 
 
 def _title_length(passage: Found) -> int:

@@ -1,5 +1,6 @@
 """Conversations keep their turns: each question, its answer, and the job that holds its proof."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from ingest.database import new_id, now, reading, writing
 from workers import events
 from workers.errors import ConversationNotFound
-from workers.tables import ConversationRow, JobRow, TurnRow
+from workers.tables import ConversationRow, JobDocumentRow, JobRow, TurnRow
 
 TITLE_CHARACTERS = 80
 
@@ -107,12 +108,20 @@ def close_turn(session: Session, job_id: str, answer: str, refused: bool) -> Non
         turn.answer, turn.refused = answer, refused
 
 
-def history(conversation_id: str, before_job_id: str, limit: int) -> list[Turn]:
-    """The last `limit` answered turns before the given one, oldest first."""
+def history(conversation_id: str, before_job_id: str, limit: int | None = None) -> list[Turn]:
+    """The last `limit` answered turns (or all) before the given one, oldest first."""
     with reading() as session:
         turns = [turn for turn in _turns(session, conversation_id) if turn.answer is not None]
     earlier = [turn for turn in turns if turn.job_id != before_job_id]
-    return earlier[-limit:] if limit else []
+    return earlier if limit is None else earlier[max(0, len(earlier) - limit) :]
+
+
+def documents_of(turns: Sequence[Turn]) -> frozenset[str]:
+    """The documents that the turns' answers are made of."""
+    jobs = [turn.job_id for turn in turns]
+    query = select(JobDocumentRow.document_id).where(JobDocumentRow.job_id.in_(jobs))
+    with reading() as session:
+        return frozenset(session.scalars(query))
 
 
 def _turns(session: Session, conversation_id: str) -> list[Turn]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
-from langchain_core.runnables import Runnable
+from langchain_core.prompt_values import PromptValue
+from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import SecretStr
 
@@ -26,11 +27,13 @@ CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one generation may cost and who may stop it."""
+    """What one generation may cost, who may stop it, and what may be kept of it."""
 
     lane: Lane
     max_tokens: int
     cancelled: Callable[[], bool]
+    sources: frozenset[str] = frozenset()  #: documents whose words are in the prompt
+    durable: bool = False  #: the shared beginning will be asked for again, after a restart too
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,22 @@ class Language:
     def within(self, limits: Limits) -> Runnable[Any, BaseMessage]:
         """The chat model bound to `limits`; a server only understands the number of tokens."""
         if self.engine is None:
-            return self.chat.bind(max_tokens=limits.max_tokens)
+            return RunnableLambda(_plain) | self.chat.bind(max_tokens=limits.max_tokens)
         return self.chat.bind(
-            lane=limits.lane, max_tokens=limits.max_tokens, cancelled=limits.cancelled
+            lane=limits.lane,
+            max_tokens=limits.max_tokens,
+            cancelled=limits.cancelled,
+            sources=limits.sources,
+            durable=limits.durable,
         )
+
+
+def _plain(prompt: PromptValue) -> list[BaseMessage]:
+    """The messages with their text in one piece: not every server takes blocks and their marks."""
+    return [
+        message.model_copy(update={"content": str(message.text)})
+        for message in prompt.to_messages()
+    ]
 
 
 def load(settings: Settings) -> Language:

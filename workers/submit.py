@@ -43,9 +43,7 @@ def read(document_id: str) -> Job:
 def summary(document_id: str, priority: int = 0) -> Job:
     """Summarise a whole document that has been read."""
     with writing() as session:
-        document = _document(session, document_id)
-        if document.status != DocumentStatus.READY:
-            raise DocumentNotReady(status=document.status)
+        document = _readable(session, document_id)
         params = {"version_id": document.current_version_id}
         row = _add(session, JobKind.SUMMARY, document.collection_id, params, document_id)
         row.priority = priority
@@ -55,12 +53,22 @@ def summary(document_id: str, priority: int = 0) -> Job:
 
 
 def question(
-    collection_id: str, question: str, conversation_id: str | None, priority: int = 0
+    collection_id: str,
+    question: str,
+    conversation_id: str | None,
+    priority: int = 0,
+    document_id: str | None = None,
 ) -> Job:
-    """Answer a question from a collection; without a conversation a new one is begun."""
+    """Answer a question from a collection, or from one document of it that has been read.
+
+    Without a conversation a new one is begun.
+    """
     with writing() as session:
         _collection(session, collection_id)
-        row = _add(session, JobKind.QUESTION, collection_id, {"question": question})
+        if document_id is not None:
+            _readable(session, document_id, collection_id)
+        given = {"question": question}
+        row = _add(session, JobKind.QUESTION, collection_id, given, document_id)
         row.priority = priority
         conversation = open_turn(session, row.id, collection_id, question, conversation_id)
         row.params = {"question": question, "conversation_id": conversation}
@@ -149,6 +157,16 @@ def _document(session: Session, document_id: str) -> DocumentRow:
     row = session.get(DocumentRow, document_id)
     if row is None or row.status == DocumentStatus.DELETING:
         raise DocumentNotFound(id=document_id)
+    return row
+
+
+def _readable(session: Session, document_id: str, collection_id: str | None = None) -> DocumentRow:
+    """A document that has been read; in another collection than the given one it is not there."""
+    row = _document(session, document_id)
+    if collection_id not in (None, row.collection_id):
+        raise DocumentNotFound(id=document_id)
+    if row.status != DocumentStatus.READY:
+        raise DocumentNotReady(status=row.status)
     return row
 
 

@@ -47,9 +47,11 @@ class Work:
         """An event for whoever follows the job."""
         events.emit(self.job.id, name, data)
 
-    def limits(self, max_tokens: int) -> Limits:
-        """The limits of a generation for this step."""
-        return Limits(self.job.lane, max_tokens, self.cancelled)
+    def limits(
+        self, max_tokens: int, sources: frozenset[str] = frozenset(), *, durable: bool = False
+    ) -> Limits:
+        """The limits of a generation for this step, and what its prompt is made of."""
+        return Limits(self.job.lane, max_tokens, self.cancelled, sources, durable)
 
 
 @dataclass(frozen=True, slots=True)

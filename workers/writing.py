@@ -14,6 +14,7 @@ from langchain_openai.chat_models.base import OpenAIContextOverflowError
 from workers import usage
 from workers.citations import whole_sentences
 from workers.errors import LanguageModelUnavailable, ServerPromptTooLong
+from workers.language import Limits
 from workers.sanitiser import Sanitiser
 from workers.work import Work
 
@@ -48,16 +49,14 @@ def write(
     work: Work,
     prompt: ChatPromptTemplate,
     given: dict[str, Any],
-    max_tokens: int,
+    limits: Limits,
     heard: Callable[[str], None] = ignore,
 ) -> Written:
     """Run `prompt | model` and return its text; `heard` gets each piece as it comes.
 
     Raises Cancelled, PromptTooLong, EngineStopped or LanguageModelUnavailable.
     """
-    chain: Runnable[dict[str, Any], Any] = prompt | work.tools.language.within(
-        work.limits(max_tokens)
-    )
+    chain: Runnable[dict[str, Any], Any] = prompt | work.tools.language.within(limits)
     began, first = time.monotonic(), 0.0
     sanitiser, pieces = Sanitiser(), list[str]()
     whole: AIMessageChunk | None = None

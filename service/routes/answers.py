@@ -28,14 +28,16 @@ SEARCH_SECONDS = 60.0
 async def ask(
     collection_id: Identifier, asked: schemas.Question, request: Request, closing: Closing
 ) -> Response | dict[str, Any]:
-    """Answer a question from a collection, with citations.
+    """Answer a question from a collection, or one document of it, with citations.
 
     Waits for the answer, or with `stream: true` sends the job's events, the first being `job`
     with its id and the conversation's. A client that goes away cancels the job.
     """
     question = checked(asked.question)
     conversation = asked.conversation_id or asked.conversation
-    job = await run_in_threadpool(submit.question, collection_id, question, conversation)
+    job = await run_in_threadpool(
+        submit.question, collection_id, question, conversation, document_id=asked.document_id
+    )
     if not asked.stream:
         return (await outcome(request, job, closing)).result or {}
     first = {"id": job.id, "conversation_id": job.params.get("conversation_id")}

@@ -25,12 +25,16 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 
 @router.post("", status_code=202, response_model=schemas.Job)
 def create_job(wanted: schemas.JobRequest) -> dict[str, Any]:
-    """Ask for a summary of a document, or for an answer from a collection."""
+    """Ask for a summary of a document, or for an answer from a collection or one document."""
     if isinstance(wanted, schemas.SummaryRequest):
         return submit.summary(wanted.document_id, wanted.priority).public()
     question = checked(wanted.question)
     return submit.question(
-        wanted.collection_id, question, wanted.conversation_id, wanted.priority
+        wanted.collection_id,
+        question,
+        wanted.conversation_id,
+        wanted.priority,
+        wanted.document_id,
     ).public()
 
 

@@ -8,9 +8,10 @@ from service.schemas.forms import Answering, Asking, Id, LongText
 
 
 class Question(Asking):
-    """A question to a collection."""
+    """A question to a collection, or to one document of it."""
 
     question: LongText
+    document_id: Id | None = Field(None, description="answer from this document alone")
     conversation_id: Id | None = None
     conversation: Id | None = Field(None, description="the same as conversation_id")
     stream: bool = Field(False, description="answer with the job's events")
@@ -63,7 +64,9 @@ class Answer(Answering):
     sentences: list[Sentence]
     citations: list[Citation]
     conversation_id: str | None = None
-    searched: dict[str, Any] = Field(description="documents, passages, best_score")
+    searched: dict[str, Any] = Field(
+        description="documents, passages, best_score, and whether the document is read whole"
+    )
     usage: Usage
     timings: dict[str, float | None] = Field(description="milliseconds by stage")
 

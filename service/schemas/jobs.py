@@ -101,10 +101,11 @@ class SummaryRequest(Asking):
 
 
 class QuestionRequest(Asking):
-    """Answer a question from a collection."""
+    """Answer a question from a collection, or from one document of it."""
 
     kind: Literal["question"]
     collection_id: Id
+    document_id: Id | None = None
     question: LongText
     conversation_id: Id | None = None
     priority: Priority = 0

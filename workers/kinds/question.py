@@ -12,18 +12,21 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from ingest.errors import LecternError
-from ingest.search import Findings, Found, find
+from ingest.search import Found, Scope, find
 from workers import citations, conversations, prompts, steps, usage, writing
+from workers.documents import tongue_of_question
 from workers.jobs import Job, Step
-from workers.language import CJK
+from workers.kinds.asking import (
+    SOURCES,
+    about_document,
+    about_passages,
+    turn_before,
+    whole_document,
+)
 from workers.relevance import Quote, best_quote
 from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 
 PASSAGES = 12  #: asked of the search
-SOURCES = 4  #: kept, and shown to the model as far as they fit
-ANSWER_TOKENS = 160
-PROMPT_OVERHEAD = 256
-HISTORY_TURNS = 1
 #: Below this score of the best sentence nothing is worth a prompt (measured on questions that
 #: the documents answer and questions they do not; see docs/decisions/0006-evidence.md).
 EVIDENCE = 0.35
@@ -34,19 +37,27 @@ CARRIED = 0.5  #: share of the model's sentences that the evidence must carry
 def retrieve(work: Work) -> Output:
     """Find the evidence and decide whether there is any."""
     began = time.monotonic()
-    query = " ".join([*(turn.question for turn in _earlier(work)), work.job.params["question"]])
-    findings = find(
-        str(work.job.collection_id), query, PASSAGES, work.tools.embedder, work.tools.index
-    )
+    query = " ".join([*(turn.question for turn in turn_before(work)), work.job.params["question"]])
+    scope = Scope(str(work.job.collection_id), work.job.document_id)
+    findings = find(scope, query, PASSAGES, work.tools.embedder, work.tools.index)
     sources = _still_there(work, findings.passages[:SOURCES])
     quote = best_quote(query, sources, work.tools.embedder)
     best = quote.score if quote else 0.0
+    # A document that a larger model reads whole is evidence enough; whether it carries the answer
+    # is seen afterwards.
+    whole = whole_document(work) is not None
+    believed = whole and not work.tools.language.small
     return Output(
         {
             "passages": [source.public() for source in sources],
             "quote": _noted(quote, sources),
-            "searched": _searched(findings, best),
-            "enough": best >= EVIDENCE,
+            "searched": {
+                "documents": findings.documents_searched,
+                "passages": len(findings.passages),
+                "best_score": best,
+                "whole": whole,
+            },
+            "enough": believed or best >= EVIDENCE,
             "timings": findings.timings,
             "retrieve_ms": round(1e3 * (time.monotonic() - began)),
         }
@@ -61,41 +72,20 @@ def _noted(quote: Quote | None, sources: Sequence[Found]) -> dict[str, Any] | No
     return {"passage": sources.index(place.passage), "start": place.start, "end": place.end}
 
 
-def _earlier(work: Work) -> list[conversations.Turn]:
-    """The turn before this one: “and in 2024?” means nothing alone."""
-    return conversations.history(work.job.params["conversation_id"], work.job.id, HISTORY_TURNS)
-
-
-def _searched(findings: Findings, best: float) -> dict[str, Any]:
-    return {
-        "documents": findings.documents_searched,
-        "passages": len(findings.passages),
-        "best_score": best,
-    }
-
-
 def answer(work: Work) -> Output:
     """Write the answer from the evidence and prove it."""
-    question = work.job.params["question"]
-    wording = prompts.PROMPTS[tongue_of(question)]
-    passages = [Found(**passage) for passage in work.step.input["passages"]]
-    sources = _fitting(work, passages, question)
-    given = {
-        "sources": "\n".join(
-            prompts.source(number, f"{source.document_name}, p. {source.page}", source.text)
-            for number, source in enumerate(sources, 1)
-        ),
-        "earlier": _told(_earlier(work), wording),
-        "question": prompts.harmless(question),
-        "refusal": wording.refusal,
-    }
+    document = whole_document(work)
+    if document is not None:
+        asked = about_document(work, document)
+    else:
+        asked = about_passages(work, [Found(**one) for one in work.step.input["passages"]])
     attempt = work.step.claims
 
     def tell(text: str) -> None:
         work.tell("token", {"text": text, "attempt": attempt})
 
-    written = writing.write(work, wording.answer, given, ANSWER_TOKENS, tell)
-    reply = _reply(work, written.text, sources, wording.refusal)
+    written = writing.write(work, asked.prompt, asked.given, asked.limits, tell)
+    reply = _reply(work, written.text, asked.evidence, _refusal(work.job))
     for citation in reply["citations"]:
         work.tell("citation", citation)
     return Output(
@@ -108,15 +98,8 @@ def answer(work: Work) -> Output:
     )
 
 
-def _told(turns: list[conversations.Turn], wording: prompts.Prompts) -> str:
-    """Earlier questions and answers, for the prompt."""
-    lines = (wording.turn.format(question=t.question, answer=t.answer or "") for t in turns)
-    return prompts.harmless("".join(lines))
-
-
-def tongue_of(question: str) -> prompts.Tongue:
-    """The language to answer in: the question's own."""
-    return "zh-TW" if CJK.search(question) else "en"
+def _refusal(job: Job) -> str:
+    return prompts.PROMPTS[tongue_of_question(job.params["question"])].refusal
 
 
 def _reply(work: Work, text: str, sources: list[Found], refusal: str) -> dict[str, Any]:
@@ -165,22 +148,6 @@ def refused(refusal: str, draft: str | None) -> dict[str, Any]:
     }
 
 
-def _fitting(work: Work, passages: list[Found], question: str) -> list[Found]:
-    """The best passages that fit the prompt, in the order in which they stand in the library."""
-    language = work.tools.language
-    left = language.context_tokens - ANSWER_TOKENS - PROMPT_OVERHEAD
-    left -= language.count_tokens(question) + sum(
-        language.count_tokens(f"{turn.question} {turn.answer}") for turn in _earlier(work)
-    )
-    chosen: list[Found] = []
-    for passage in passages:
-        tokens = language.count_tokens(passage.text) + language.count_tokens(passage.document_name)
-        if len(chosen) < SOURCES and tokens + 24 <= left:
-            chosen.append(passage)
-            left -= tokens + 24
-    return sorted(chosen, key=lambda one: (one.document_id, one.page, one.char_start))
-
-
 def _still_there(work: Work, sources: Sequence[Found]) -> list[Found]:
     """The sources whose documents exist, noted as what the answer is made of."""
     with work.write() as session:
@@ -195,8 +162,8 @@ def plan(job: Job, done: Sequence[Step]) -> Plan:
     if found is None:
         return Plan(Progress(0, 2, "searching"))
     if not found["enough"]:
-        refusal = prompts.PROMPTS[tongue_of(job.params["question"])].refusal
-        return Plan(Progress(2, 2, "done"), result=_result(job, found, refused(refusal, None)))
+        nothing = refused(_refusal(job), None)
+        return Plan(Progress(2, 2, "done"), result=_result(job, found, nothing))
     if "answer" not in steps_by_kind:
         given = {"passages": found["passages"], "quote": found["quote"]}
         return Plan(Progress(1, 2, "answering"), steps=(NewStep("answer", 0, given),))

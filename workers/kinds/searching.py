@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ingest.search import find
+from ingest.search import Scope, find
 from workers import steps
 from workers.jobs import Job, Step
 from workers.work import Kind, Output, Plan, Progress, Work
@@ -11,7 +11,7 @@ from workers.work import Kind, Output, Plan, Progress, Work
 def search(work: Work) -> Output:
     """Find passages."""
     findings = find(
-        str(work.job.collection_id),
+        Scope(str(work.job.collection_id)),
         work.job.params["query"],
         work.job.params["limit"],
         work.tools.embedder,

@@ -19,7 +19,6 @@ from ingest.tables import ChunkRow, DocumentRow, PageRow, VersionRow
 from workers import faithful, jobs, prompts, steps, usage, writing
 from workers.errors import DocumentNotReady
 from workers.jobs import Job, Step, StepStatus
-from workers.language import CJK
 from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 
 SECTION_TOKENS = 1_600  #: of text; small models lose the thread in longer ones
@@ -27,7 +26,6 @@ SECTION_ANSWER = 160
 MERGE_ANSWER = 320
 PROMPT_OVERHEAD = 256  #: tokens kept for the template and the instruction
 LEVEL_STRIDE = 100_000  #: ordinals of merge steps: level × stride + place
-CJK_SHARE = 0.2
 SENTENCES = {"section": 3, "merge": 8}  #: what a small model's summary is filled up to
 
 
@@ -62,7 +60,7 @@ def outline(work: Work) -> Output:
     return Output(
         {
             "sections": [asdict(section) for section in sections],
-            "language": _tongue(texts.values()),
+            "language": prompts.tongue_of(texts.values()),
             "merge_tokens": language.context_tokens - MERGE_ANSWER - PROMPT_OVERHEAD,
             "coverage": _coverage(chunks, texts, empty),
         }
@@ -96,11 +94,6 @@ def _section(chunks: list[ChunkRow], name: str) -> Section:
         parts.append((page, on_page[0].char_start, on_page[-1].char_end))
     title = next((chunk.heading for chunk in chunks if chunk.heading), name)
     return Section(title, chunks[0].page, chunks[-1].page, tuple(parts))
-
-
-def _tongue(texts: Any) -> prompts.Tongue:
-    sample = "".join(text[:2_000] for text in texts)[:100_000]
-    return "zh-TW" if len(CJK.findall(sample)) > CJK_SHARE * len(sample) else "en"
 
 
 def _coverage(
@@ -158,7 +151,8 @@ def _summarise(work: Work, prompt: Any, given: dict[str, str], max_tokens: int) 
     kept = steps.checkpoint(key)
     if kept is None:
         fenced = {name: prompts.harmless(text) for name, text in given.items()}
-        written = writing.write(work, prompt, fenced, max_tokens)
+        limits = work.limits(max_tokens, sources=frozenset({str(work.job.document_id)}))
+        written = writing.write(work, prompt, fenced, limits)
         text = written.text
         if work.tools.language.small:
             text = faithful.faithful(text, given["text"], SENTENCES[work.step.kind])
