@@ -148,6 +148,25 @@ def test_an_answer_streams_and_its_citation_opens_at_the_marked_words(
     assert reader.at("source-highlight").text_content() == cited["quote"]
 
 
+def test_one_document_is_asked_alone(reader: Reader, fleet: Fleet) -> None:
+    reader.row("lighthouse.md").get_by_test_id("ask-document").click()
+    expect(reader.at("ask-about")).to_contain_text("About “lighthouse.md” alone")
+    reader.at("chat-input").fill(QUESTION)
+    reader.at("chat-input").press("Enter")
+    expect(reader.at("sources")).to_be_visible()
+    (document,) = (
+        one
+        for one in fleet.get("/v1/jobs?kind=read")["jobs"]
+        if one["status"] == "succeeded"
+        and fleet.get(f"/v1/documents/{one['document_id']}")["name"] == "lighthouse.md"
+    )
+    asked = fleet.get("/v1/jobs?kind=question&limit=1")["jobs"][0]
+    assert asked["document_id"] == document["document_id"]
+    assert asked["result"]["searched"]["documents"] == 1
+    reader.at("ask-about-all").click()
+    expect(reader.at("ask-about")).to_be_hidden()
+
+
 def test_a_pdf_page_is_shown_as_it_was_printed(reader: Reader) -> None:
     reader.row(POLICY.name).get_by_test_id("document-open").click()
     expect(reader.at("source-page")).to_contain_text("遠距工作")

@@ -293,6 +293,22 @@ def test_ask_streams_and_prints_citations(
     assert asked == {"question": "What is the limit?", "stream": True}
 
 
+def test_ask_one_document_by_its_name(
+    service: FakeService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.routes = {
+        "GET /v1/collections": {"collections": [LIBRARY]},
+        "GET /v1/collections/col_1": LIBRARY,
+        "GET /v1/collections/col_1/documents": {"documents": [REPORT]},
+        "POST /v1/collections/col_1/ask": event("done", {"status": "succeeded", "result": ANSWER}),
+    }
+    words = ["ask", "--document", "report.PDF", "What is the limit?", "--url", service.url]
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["collection"]["id"] == "col_1"
+    asked = next(seen["json"] for route, seen in service.asked if route.endswith("/ask"))
+    assert asked == {"question": "What is the limit?", "document_id": "doc_1", "stream": True}
+
+
 def test_ask_shows_the_checked_text_where_it_differs(
     service: FakeService, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -39,6 +39,7 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
     summarize.add_argument("document", metavar="DOC", help="document id, its name, or a file")
     ask = commands.add_parser("ask", parents=[kept], help="ask a question, with citations")
     ask.add_argument("question", metavar="QUESTION")
+    ask.add_argument("--document", metavar="DOC", help="ask this one alone: its id or its name")
     ask.add_argument("--conversation", metavar="ID", help="go on with a conversation")
     _add_jobs(commands.add_parser("jobs", parents=[remote], help="list, show, cancel, move jobs"))
     return top.parse_args(words)

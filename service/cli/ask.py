@@ -4,7 +4,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 
-from service.cli.catalogue import find_collection
+from service.cli.catalogue import find_collection, find_document
 from service.cli.client import Client, Record
 from service.cli.errors import JobFailed
 from service.cli.results import answer_remarks, print_citations
@@ -54,8 +54,13 @@ class Reply:
 def run(arguments: Namespace) -> int:
     """Ask and stream; Ctrl-C cancels the question."""
     screen, client = Screen(arguments.json), Client(arguments.url)
-    collection = find_collection(client, arguments.collection)
     body = {"question": arguments.question}
+    if arguments.document:
+        document = find_document(client, arguments.document, arguments.collection)
+        body["document_id"] = document["id"]
+        collection = client.get(f"/v1/collections/{document['collection_id']}")
+    else:
+        collection = find_collection(client, arguments.collection)
     if arguments.conversation:
         body["conversation_id"] = arguments.conversation
     reply = Reply(screen)

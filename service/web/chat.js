@@ -1,16 +1,18 @@
 /** Questions over the collection: conversations, the streamed answer, the stop button. */
 
 import { ApiError, get, post, remove, request, url } from "./api.js";
-import { byId, h } from "./dom.js";
+import { byId, h, iconButton } from "./dom.js";
 import { moment, onLanguage, t } from "./i18n.js";
+import { choose } from "./library.js";
 import { attempt, deletionConfirmed } from "./notices.js";
 import { eventsOf } from "./sse.js";
-import { on, state, tell } from "./state.js";
+import { documentOf, on, state, tell } from "./state.js";
 import { Turn } from "./turn.js";
 
 let conversation = ""; //: id, once the service has named it
 let conversations = [];
 let turns = [];
+let about = null; //: the one document that is asked; null: all of the collection
 let live = null; //: {turn, stopper} while an answer is streamed
 
 export function startChat() {
@@ -30,9 +32,21 @@ export function startChat() {
   byId("conversation-delete").addEventListener("click", deleteConversation);
   on("collection", () => { openConversation(""); loadConversations(); });
   on("converse", (id) => { tell("pane", "ask"); openConversation(id); });
+  on("ask-document", askDocument);
+  on("document-gone", (id) => { if (about?.id === id) openConversation(""); });
   on("documents", () => { if (!turns.length) draw(); });
   on("jobs", adoptJobs);
   onLanguage(() => { drawConversations(); draw(); });
+}
+
+/** Begin a conversation about one document; it may have been opened from another collection. */
+async function askDocument(doc) {
+  tell("pane", "ask");
+  if (doc.collection_id !== state.collection) await attempt(() => choose(doc.collection_id));
+  openConversation("");
+  about = doc;
+  draw();
+  byId("question").focus();
 }
 
 async function loadConversations() {
@@ -46,7 +60,7 @@ async function loadConversations() {
 /** Show a conversation; "" is one that has not begun. */
 async function openConversation(id) {
   stop();
-  [conversation, turns] = [id, []];
+  [conversation, turns, about] = [id, [], null];
   drawConversations();
   draw();
   if (!id) return;
@@ -57,6 +71,7 @@ async function openConversation(id) {
   if (!jobs || conversation !== id || turns.length) return;
   turns = jobs.map((job) => new Turn(job.params.question));
   turns.forEach((turn, place) => turn.adopt(jobs[place]));
+  about = documentOf(jobs.at(-1)?.document_id) ?? null;
   draw();
   scrollDown();
 }
@@ -94,7 +109,8 @@ async function send() {
 }
 
 async function stream(turn, signal) {
-  const asked = { question: turn.question, stream: true, conversation_id: conversation || null };
+  const asked = { question: turn.question, stream: true, conversation_id: conversation || null,
+    document_id: about?.id ?? null };
   const response = await request(url(["collections", state.collection, "ask"]),
     { method: "POST", signal, body: asked });
   for await (const { name, data } of eventsOf(response.body)) {
@@ -131,7 +147,15 @@ function draw() {
     byId("turns").replaceChildren(h("p", { class: "hint" },
       t(ready ? "ask.hint" : "ask.hint.empty")));
   }
+  drawAbout();
   drawButtons();
+}
+
+function drawAbout() {
+  byId("about").hidden = !about;
+  if (about) byId("about").replaceChildren(t("ask.about", { name: about.name }), " ",
+    iconButton("close", t("ask.about.all"), { testid: "ask-about-all",
+      onclick: () => { about = null; drawAbout(); byId("question").focus(); } }));
 }
 
 function drawButtons() {

@@ -11,8 +11,8 @@ const bus = new EventTarget();
 
 /**
  * Topics: collection (another is chosen) · documents, jobs (the lists changed) · hurry (something
- * was asked for: look at once) · pane (show it) · summarise (document) · converse (conversation's
- * id) · document-gone (id)
+ * was asked for: look at once) · pane (show it) · summarise, ask-document (document) · converse
+ * (conversation's id) · document-gone (id)
  */
 export function tell(topic, detail) {
   bus.dispatchEvent(new CustomEvent(topic, { detail }));

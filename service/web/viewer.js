@@ -80,6 +80,8 @@ function toolbar() {
   return h("div", { class: "toolbar" }, turn("left", "page.previous", "page-previous", page - 1),
     input, h("span", { class: "fine" }, t("page.count", { count })),
     turn("right", "page.next", "page-next", page + 1), h("span", { class: "grow" }), toggle,
+    iconButton("chat", t("document.ask"), { testid: "source-ask",
+      onclick: () => tell("ask-document", doc) }),
     h("a", { class: "icon button", href: url(["documents", doc.id, "content"]), download: doc.name,
       "aria-label": t("source.original"), title: t("source.original"), testid: "source-original" },
     icon("download")));
