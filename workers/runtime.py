@@ -20,13 +20,14 @@ from sqlalchemy.orm import Session
 
 from ingest.database import new_id, now, reading, writing
 from ingest.errors import LecternError, Unavailable
-from workers import dispatcher, events, lifecycle, steps
+from workers import dispatcher, events, forgetting, lifecycle, steps
 from workers.errors import Cancelled, LeaseLost
 from workers.jobs import WANTED, WORKER_SILENT_SECONDS, StepStatus
 from workers.kinds import KINDS
 from workers.settings import Settings
 from workers.steps import Claim
 from workers.tables import JobRow, StepRow, WorkerRow
+from workers.warming import Warmer
 from workers.work import Tools, Work
 
 PULSE_SECONDS = 0.5
@@ -56,6 +57,7 @@ class Runtime:
         self._process_started = process.create_time()
         self.owner = new_id("worker")
         self._pulse = threading.Thread(target=self._live, name="pulse", daemon=True)
+        self._warmer = Warmer(tools.language, settings, self._occupied)
 
     def start(self) -> None:
         """Register, take over what dead workers of this host held, and begin to beat."""
@@ -63,6 +65,7 @@ class Runtime:
         self._say_alive()
         self._look_around()
         self._pulse.start()
+        self._warmer.start()
 
     def stop(self) -> None:
         """Stop taking steps; running ones are given back between two decode steps."""
@@ -72,6 +75,7 @@ class Runtime:
         """Unregister, after the last step was given back."""
         self._stopping.set()
         self._left.set()
+        self._warmer.stop(LAST_PULSE_SECONDS)
         if self._pulse.is_alive():
             self._pulse.join(LAST_PULSE_SECONDS)  # or it might register us again
         with writing() as session:
@@ -198,9 +202,15 @@ class Runtime:
             engine=asdict(engine.load()) if engine is not None else None,
         )
 
+    def _occupied(self) -> bool:
+        return bool(self._held) or self._stopping.is_set()
+
     def _look_around(self) -> None:
         if self._stopping.is_set():
             return
+        engine = self._tools.language.engine
+        if engine is not None:
+            forgetting.forget_deleted(engine)
         if steps.anything_lost():
             with writing() as session:
                 ended = lifecycle.reclaim(session)

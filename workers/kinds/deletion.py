@@ -31,6 +31,8 @@ def erase(work: Work) -> Output:
     with reading() as session:
         if _in_use(session, work.job):
             raise StillInUse  # given back for a few seconds; the cancelled steps end meanwhile
+    if (engine := work.tools.language.engine) is not None:
+        engine.forget(frozenset(ids))  # other workers' engines do at their next tick
     if whole:
         work.tools.index.remove_collection(collection_id)
     else:
