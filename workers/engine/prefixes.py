@@ -6,7 +6,6 @@ and states, not what they mean. Any thread may ask.
 """
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +32,7 @@ class _Kept:
     size: int  #: bytes
     state: Any | None  #: None: on disk only
     blob: Blob | None = None
+    writing: bool = False  #: on its way to the disk, and therefore not to be given up
     hits: int = 0
     priority: float = 0.0
 
@@ -69,6 +69,7 @@ class PrefixCache:
         if store is not None:
             for blob in store.blobs():
                 self._enter(_Kept(_prefix_of(blob), blob.size, None, blob))
+            self._shrink_disk()
 
     def __contains__(self, tokens: Tokens) -> bool:
         with self._lock:
@@ -79,16 +80,19 @@ class PrefixCache:
         with self._lock:
             if prefix.tokens in self._kept:
                 return
-            kept = _Kept(prefix, state.size, state)
-            if prefix.durable and self._store is not None:
-                self._enter(kept)
-                self._store.write(_blob_of(prefix, state), state, self._written(kept))
-            elif state.size <= self._limit:
-                self._enter(kept)
-            else:
+            store = self._store if prefix.durable else None
+            if store is not None and state.size > store.limit_bytes:
+                store = None
+            if store is None and state.size > self._limit:
                 return
+            kept = _Kept(prefix, state.size, state, writing=store is not None)
+            self._enter(kept)
             self.counts.ram_bytes += state.size
-            self._shrink()
+            if store is not None:
+                blob = _blob_of(prefix, state)
+                store.write(blob, state, lambda safe: self._written(store, kept, blob, safe))
+            if kept.size <= self._limit:
+                self._shrink()
 
     def nearest(self, prompt: Tokens, *, whole: bool = False) -> Found | None:
         """The kept prefix that shares most with `prompt`; with `whole` it must share all of it."""
@@ -170,34 +174,37 @@ class PrefixCache:
         worth = kept.prefix.seconds * (1 + kept.hits) / max(1, kept.size)
         kept.priority = self._clock + worth
 
-    def _written(self, kept: _Kept) -> Callable[[Blob], None]:
-        def written(blob: Blob) -> None:
-            with self._lock:
-                if self._kept.get(kept.prefix.tokens) is not kept:
-                    assert self._store is not None
-                    self._store.remove(blob)  # forgotten while it was being written
-                    return
+    def _written(self, store: StateStore, kept: _Kept, blob: Blob, safe: bool) -> None:
+        with self._lock:
+            kept.writing = False
+            if self._kept.get(kept.prefix.tokens) is not kept:
+                store.remove(blob)  # forgotten while it was being written
+                return
+            if safe:
                 kept.blob = blob
                 self.counts.disk_bytes += kept.size
-                self._shrink()
-
-        return written
+            if kept.size > self._limit:  # or it would put all others out
+                self._give_up(kept)
+            self._shrink()
 
     def _shrink(self, keep: _Kept | None = None) -> None:
         in_ram = [kept for kept in self._kept.values() if kept.state is not None]
         for kept in sorted(in_ram, key=_priority):
             if self.counts.ram_bytes <= self._limit:
                 break
-            waits_for_disk = kept.prefix.durable and self._store is not None and kept.blob is None
-            if kept is keep or waits_for_disk:
+            if kept is keep or kept.writing:
                 continue
-            if kept.blob is None:
-                self._clock = kept.priority
-                self._leave(kept)
-            else:
-                kept.state = None
-                self.counts.ram_bytes -= kept.size
+            self._give_up(kept)
         self._shrink_disk()
+
+    def _give_up(self, kept: _Kept) -> None:
+        """Have it in RAM no more."""
+        if kept.blob is None:
+            self._clock = kept.priority
+            self._leave(kept)
+        else:
+            kept.state = None
+            self.counts.ram_bytes -= kept.size
 
     def _shrink_disk(self) -> None:
         if self._store is None or self.counts.disk_bytes <= self._store.limit_bytes:

@@ -3,7 +3,9 @@
 One folder for each layout of model, library and KV: a state is right for nothing else. The files
 hold the documents' content in another form, so only the owner may read them.
 
-    magic · length of the head · head (JSON) · tokens (int32) · state
+    magic · length of the head · CRC-32 of the head · head (JSON) · tokens (int32) · state
+
+The state's CRC-32 is in the head, and the tokens' hash is the file's name.
 """
 
 import hashlib
@@ -20,7 +22,8 @@ from typing import Any
 import numpy as np
 import structlog
 
-MAGIC = b"LECTKV01"
+MAGIC = b"LECTKV02"
+FIXED = 16  #: bytes in front of the head
 SUFFIX = ".kv"
 LONGEST_HEAD = 1 << 20  #: bytes
 ROOM_LEFT = 1 << 30  #: bytes of the disk that stay free for what cannot be computed again
@@ -70,9 +73,9 @@ class StateStore:
                 found.append(blob)
         return found
 
-    def write(self, blob: Blob, state: Any, written: Callable[[Blob], None]) -> None:
-        """Write a state soon; `written` is called, in the writing thread, once it is safe."""
-        self._tasks.put(lambda: self._write(blob, state, written))
+    def write(self, blob: Blob, state: Any, told: Callable[[bool], None]) -> None:
+        """Write a state soon; the writing thread tells whether it is safe or could not be had."""
+        self._tasks.put(lambda: told(self._write(blob, state)))
 
     def read(self, blob: Blob) -> Any | None:
         """The state (uint8), or None when it is gone or not what was written."""
@@ -81,7 +84,7 @@ class StateStore:
         except OSError:
             return None
         state = raw[raw.size - blob.size :]
-        head, _ = _parsed(raw[: raw.size - blob.size].tobytes())
+        head = _parsed(raw[: max(0, raw.size - blob.size)].tobytes())
         if head is None or state.size != blob.size or zlib.crc32(state.data) != head["crc32"]:
             log.warning("kv_state_damaged", file=blob.name)
             return None
@@ -100,13 +103,13 @@ class StateStore:
         while (task := self._tasks.get()) is not None:
             task()
 
-    def _write(self, blob: Blob, state: Any, written: Callable[[Blob], None]) -> None:
+    def _write(self, blob: Blob, state: Any) -> bool:
         path = self._folder / blob.name
         part = path.with_suffix(".part")
         try:
             if _free_bytes(self._folder) < blob.size + ROOM_LEFT:
                 log.warning("kv_store_full", free=_free_bytes(self._folder))
-                return
+                return False
             with open(part, "wb", opener=_private) as file:
                 file.write(_preamble(blob, zlib.crc32(state)))
                 file.write(state)
@@ -116,8 +119,8 @@ class StateStore:
         except OSError as error:
             part.unlink(missing_ok=True)
             log.warning("kv_state_not_written", error=str(error))
-            return
-        written(blob)
+            return False
+        return True
 
 
 def _private(path: str, flags: int) -> int:
@@ -139,25 +142,26 @@ def _preamble(blob: Blob, crc32: int) -> bytes:
     }
     text = json.dumps(head).encode()
     tokens = np.asarray(blob.tokens, "<i4").tobytes()
-    return MAGIC + len(text).to_bytes(4, "little") + text + tokens
+    lengths = (len(text), zlib.crc32(text))
+    return MAGIC + b"".join(one.to_bytes(4, "little") for one in lengths) + text + tokens
 
 
-def _parsed(raw: bytes) -> tuple[dict[str, Any] | None, bytes]:
-    """The head and what follows it; no head when the file is not one of ours."""
-    length = int.from_bytes(raw[8:12], "little")
-    try:
-        head = json.loads(raw[12 : 12 + length]) if raw[:8] == MAGIC else None
-    except ValueError:
-        head = None
-    return head, raw[12 + length :]
+def _parsed(raw: bytes) -> dict[str, Any] | None:
+    """The head at the beginning of a file; None when it is not one of ours or damaged."""
+    length, crc32 = (int.from_bytes(raw[at : at + 4], "little") for at in (8, 12))
+    text = raw[FIXED : FIXED + length]
+    if raw[:8] != MAGIC or zlib.crc32(text) != crc32:
+        return None
+    head: dict[str, Any] = json.loads(text)
+    return head
 
 
 def _head(path: Path) -> Blob | None:
     """What a file says of itself, read without its state."""
     with path.open("rb") as file:
-        raw = file.read(12)
+        raw = file.read(FIXED)
         raw += file.read(min(int.from_bytes(raw[8:12], "little"), LONGEST_HEAD))
-        head, _ = _parsed(raw)
+        head = _parsed(raw)
         if head is None:
             return None
         tokens = file.read(4 * head["tokens"])
@@ -165,7 +169,8 @@ def _head(path: Path) -> Blob | None:
     if not whole:
         return None
     ids = tuple(np.frombuffer(tokens, "<i4").tolist())
-    return Blob(ids, head["size"], head["seconds"], frozenset(head["sources"]))
+    blob = Blob(ids, head["size"], head["seconds"], frozenset(head["sources"]))
+    return blob if blob.name == path.name else None
 
 
 def _make_room(folder: Path, ours: Path, limit_bytes: int) -> None:
