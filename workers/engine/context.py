@@ -94,12 +94,13 @@ class Context:
         """How many tokens of a sequence are there."""
         return int(llama.llama_memory_seq_pos_max(self._memory, sequence)) + 1
 
-    def copy(self, source: int, target: int) -> None:
-        """Make `target` hold what `source` holds.
+    def copy(self, source: int, target: int) -> bool:
+        """Make `target` hold what `source` holds; false when llama.cpp refuses.
 
-        Always the whole stream: a part of one would end the process (llama.cpp asserts it).
+        By its state, because `llama_memory_seq_cp` between streams happens in the next decode only,
+        and would write over what was loaded meanwhile; it also copies the cells not in use.
         """
-        llama.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+        return self.load(target, self.save(source))
 
     def trim(self, sequence: int, length: int) -> bool:
         """Forget everything of a sequence behind its first `length` tokens.

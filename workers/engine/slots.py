@@ -75,10 +75,11 @@ class Slots:
     def take(self, request: Request) -> Slot:
         """Occupy a free slot; its tokens are then the part of the prompt that needs no prefill."""
         prompt = request.prompt
-        slot = self._fill(request)
-        # The last token is always computed: what follows it is asked for.
-        usable = len(prompt) - 1 if request.max_tokens else len(prompt)
-        self._cut(slot, min(common_length(slot.tokens, prompt), usable))
+        # The last token is computed: what follows it is asked for, or its state not kept yet.
+        if request.max_tokens or prompt not in self._prefixes:
+            prompt = prompt[:-1]
+        slot = self._fill(request, prompt)
+        self._cut(slot, common_length(slot.tokens, prompt))
         slot.busy, slot.sources = True, request.sources
         slot.talk = request.lane is Lane.INTERACTIVE
         return slot
@@ -155,27 +156,43 @@ class Slots:
         slot.exact = False
         return join.end - join.at
 
-    def _fill(self, request: Request) -> Slot:
-        """A free slot with as much of the prompt in it as can be had."""
-        prompt = request.prompt
+    def _fill(self, request: Request, prompt: tuple[int, ...]) -> Slot:
+        """A free slot with as much of `prompt` in it as can be had."""
         free = [slot for slot in self._slots if not slot.busy]
         usable = [slot for slot in free if slot.exact or request.passages]
-        own = max(usable or free, key=lambda slot: common_length(slot.tokens, prompt))
-        here = common_length(own.tokens, prompt) if usable else 0
+        own = max(usable or free, key=lambda slot: self._held(slot, prompt))
+        here = self._held(own, prompt) if usable else 0
         found = self._prefixes.nearest(prompt, whole=not self._cuts)
         kept = found.length if found else 0
         live, there = self._most_shared(prompt)
-        loses_talk = own.talk and len(own.tokens) - here >= MOVE_WORTH_TOKENS
-        if here and here + (0 if loses_talk else WORTH_TOKENS) > max(kept, there):
-            return self._moved(own) if loses_talk else own
-        slot = self._moved(self._most_dispensable(free, request.lane))
+        slot = self._most_dispensable(free, request.lane)
+        price = self._price(own, here, request.lane)
+        if here and here - max(kept, there) > (min(0, price) if slot is own else price):
+            return self._moved(own) if _loses_talk(own, here) else own
+        self._moved(slot)
         self._cut(slot, 0)
         if live is not None and there >= kept + WORTH_TOKENS:
-            self._context.copy(live.number, slot.number)
-            slot.tokens = list(live.tokens)
+            if self._context.copy(live.number, slot.number):
+                slot.tokens = list(live.tokens)
         elif found is not None:
             self._restore(slot, found.prefix)
         return slot
+
+    def _price(self, slot: Slot, here: int, lane: Lane) -> int:
+        """How many more tokens than elsewhere must be here for a slot to be taken for them.
+
+        A talk that has to be moved costs time, as a gap among the background's slots does; but
+        what need not be restored saves some.
+        """
+        if _loses_talk(slot, here):
+            return MOVE_WORTH_TOKENS
+        foreign = (slot.number < self._background) == (lane is Lane.INTERACTIVE)
+        return WORTH_TOKENS if foreign else -WORTH_TOKENS
+
+    def _held(self, slot: Slot, prompt: tuple[int, ...]) -> int:
+        """How much of the prompt would be left of what a slot holds."""
+        length = common_length(slot.tokens, prompt)
+        return length if self._cuts or length == len(slot.tokens) else 0
 
     def _most_shared(self, prompt: tuple[int, ...]) -> tuple[Slot | None, int]:
         """The busy slot that holds most of the prompt: its sequence goes on undisturbed."""
@@ -230,3 +247,8 @@ class Slots:
             self._context.trim(slot.number, 0)
         del slot.tokens[kept:]
         slot.exact = slot.exact or not kept
+
+
+def _loses_talk(slot: Slot, length: int) -> bool:
+    """Whether a person might miss what stands behind `length` tokens."""
+    return slot.talk and len(slot.tokens) - length >= MOVE_WORTH_TOKENS
