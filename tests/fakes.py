@@ -150,6 +150,9 @@ class MemoryEngine:
             prefixes.append(len(tokens) - 1 if message.shared else len(tokens))
         return Prompt(tuple(tokens), tuple(prefixes))
 
+    def cheapest_order(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        return tuple(range(len(messages[-1].shared)))
+
     def generate(self, request: Request) -> Answer:
         self.asked.append(request)
         self.on_request()

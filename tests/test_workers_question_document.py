@@ -102,7 +102,7 @@ def test_a_long_document_is_asked_by_its_passages(office: Office, collection: st
     job = ask(office, document, "What about harbour1w1 harbour1w2 harbour1w3?")
     assert job.result is not None
     assert job.result["searched"]["whole"] is False
-    assert "[1] a.txt" in office.model.asked[-1]
+    assert "a.txt, p. " in office.model.asked[-1]
     assert other.name not in office.model.asked[-1]
     assert len(office.model.asked[-1].split()) < 2_000
     bound = office.model.bound[-1]

@@ -6,19 +6,26 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, fields, replace
-from types import SimpleNamespace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-from fakes import Office, first_step, new_collection, read, ready_steps, set_step, store
+from fakes import (
+    MemoryEngine,
+    Office,
+    first_step,
+    new_collection,
+    read,
+    ready_steps,
+    set_step,
+    store,
+)
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from ingest.database import reading, writing
 from ingest.errors import IndexUnavailable
 from workers import dispatcher, jobs, lifecycle, runtime, steps, submit
-from workers.engine.load import Load
 from workers.jobs import Job, JobStatus, StepStatus
 from workers.kinds import KINDS
 from workers.tables import WorkerRow
@@ -323,16 +330,16 @@ def test_every_kind_of_job_has_runners_and_a_plan() -> None:
 
 
 def test_a_heartbeat_tells_what_the_engine_does(office: Office) -> None:
-    nothing = Load(**dict.fromkeys((field.name for field in fields(Load)), 0))
-    engine: Any = SimpleNamespace(alive=True, load=lambda: replace(nothing, steps=3))
+    engine: Any = MemoryEngine()
+    engine.figures = replace(engine.figures, steps=3)
     office.runtime._tools = replace(
         office.tools, language=replace(office.tools.language, engine=engine)
     )
     office.runtime.start()
     (told,) = jobs.engine_loads()
     assert (told.worker, told.host) == (office.runtime.owner, socket.gethostname())
-    assert told.figures == {**asdict(nothing), "steps": 3}
-    engine.load = lambda: replace(nothing, steps=9)
+    assert told.figures == asdict(engine.figures)
+    engine.figures = replace(engine.figures, steps=9)
     until(lambda: jobs.engine_loads()[0].figures["steps"] == 9)
 
 

@@ -15,10 +15,11 @@ from pydantic import SecretStr
 
 from ingest.settings import settings as ingest_settings
 from workers.chat_model import LecternChat
-from workers.engine import library, weights
+from workers.engine import library, memory, weights
 from workers.engine.engine import Engine
+from workers.engine.profile import profile_for
 from workers.jobs import Lane
-from workers.settings import Settings, models_folder
+from workers.settings import Settings, kv_folder, models_folder
 
 SERVER_TIMEOUT_SECONDS = 600
 SMALL_PARAMETERS = 1_000_000_000
@@ -46,6 +47,7 @@ class Language:
     count_tokens: Callable[[str], int]
     engine: Engine | None  #: None for a server
     small: bool  #: invents too freely to be believed without proof
+    composes: bool = False  #: joins passages from kept KV, which is approximate
 
     def within(self, limits: Limits) -> Runnable[Any, BaseMessage]:
         """The chat model bound to `limits`; a server only understands the number of tokens."""
@@ -57,6 +59,7 @@ class Language:
             cancelled=limits.cancelled,
             sources=limits.sources,
             durable=limits.durable,
+            compose=self.composes,
         )
 
 
@@ -71,14 +74,17 @@ def _plain(prompt: PromptValue) -> list[BaseMessage]:
 def load(settings: Settings) -> Language:
     """Load what the settings name; may take seconds.
 
-    Raises ModelMissing, ModelUnusable or LibraryUnusable.
+    Raises ModelMissing, ModelUnusable, MemoryTooSmall or LibraryUnusable.
     """
     if settings.llm_url:
         return _server(settings)
     library.check()
     library.quiet()
-    path = weights.chosen(settings.model, models_folder(ingest_settings().data))
-    engine = Engine(path, settings)
+    data = ingest_settings().data
+    profile = profile_for(settings, weights.source(settings.model))
+    path = weights.chosen(settings.model, models_folder(data), profile.weights)
+    memory.require(path, settings, profile)
+    engine = Engine(path, settings, profile, kv_folder(data))
     return Language(
         chat=LecternChat(engine=engine, repeat_penalty=1.1),
         fingerprint=engine.model.fingerprint,
@@ -86,6 +92,7 @@ def load(settings: Settings) -> Language:
         count_tokens=engine.count_tokens,
         engine=engine,
         small=engine.model.parameters < SMALL_PARAMETERS,
+        composes=settings.compose == "on",
     )
 
 

@@ -9,8 +9,9 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from langchain_core.messages import HumanMessage
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 
 from workers.language import CJK
@@ -24,7 +25,8 @@ class Prompts:
 
     section: ChatPromptTemplate  #: text, title
     merge: ChatPromptTemplate  #: text
-    answer: ChatPromptTemplate  #: sources, earlier, question, refusal
+    answer: ChatPromptTemplate  #: evidence: the message with passages and question
+    sought: str  #: earlier, question, refusal: the question to passages
     turn: str  #: question, answer: one earlier turn of the conversation
     talk: ChatPromptTemplate  #: document, first, later: a conversation about one whole document
     asked: str  #: question, refusal: one question of it
@@ -50,12 +52,29 @@ def _chat(system: str, human: str) -> ChatPromptTemplate:
 
 def _talk(system: str) -> ChatPromptTemplate:
     """The document is marked as what other requests share: the engine keeps its KV."""
-    document = {"type": "text", "text": f"{FENCE}\n{{document}}\n{FENCE}\n\n"}
-    shared = {**document, "cache_control": {"type": "ephemeral"}}
+    document = shared(f"{FENCE}\n{{document}}\n{FENCE}\n\n")
     first = {"type": "text", "text": "{first}"}
     return ChatPromptTemplate(
-        [("system", system), ("human", [shared, first]), MessagesPlaceholder("later")]
+        [("system", system), ("human", [document, first]), MessagesPlaceholder("later")]
     )
+
+
+def _evidence(system: str) -> ChatPromptTemplate:
+    return ChatPromptTemplate([("system", system), MessagesPlaceholder("evidence")])
+
+
+def evidence(passages: Iterable[str], sought: str) -> HumanMessage:
+    """Passages, each marked as what other requests share, and the question about them.
+
+    A passage has the same words wherever it stands, so no number: the engine may have its KV.
+    """
+    blocks: list[str | dict[str, Any]] = [shared(passage) for passage in passages]
+    return HumanMessage([*blocks, {"type": "text", "text": sought}])
+
+
+def shared(text: str) -> dict[str, Any]:
+    """A block of text that other requests have in front of them too."""
+    return {"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}
 
 
 ENGLISH = Prompts(
@@ -72,13 +91,10 @@ ENGLISH = Prompts(
         "Write one summary of the whole document in at most eight sentences. "
         "Write only the summary.",
     ),
-    answer=_chat(
-        f"You answer questions from documents, in their own words. {GUARD}",
-        f"{FENCE}\n{{sources}}\n{FENCE}\n\n"
-        "{earlier}Question: {question}\n"
-        "Answer in one or two sentences, copying the words of the documents. "
-        "If they do not say it, write: {refusal}",
-    ),
+    answer=_evidence(f"You answer questions from documents, in their own words. {GUARD}"),
+    sought="{earlier}Question: {question}\n"
+    "Answer in one or two sentences, copying the words of the documents. "
+    "If they do not say it, write: {refusal}",
     turn="Earlier question: {question}\nEarlier answer: {answer}\n\n",
     talk=_talk(f"You answer questions about a document, in its own words. {GUARD}"),
     asked="Question: {question}\n"
@@ -98,11 +114,9 @@ CHINESE = Prompts(
         f"同一份文件各部分的摘要，依序如下：\n\n{FENCE}\n{{text}}\n{FENCE}\n\n"
         "請寫成整份文件的摘要，八句以內。只寫摘要。",
     ),
-    answer=_chat(
-        f"你依據文件回答問題，使用文件原來的文字與繁體中文。{GUARD_ZH}",
-        f"{FENCE}\n{{sources}}\n{FENCE}\n\n{{earlier}}問題：{{question}}\n"
-        "請以一到兩句回答，直接引用文件的文字。文件沒有提到時，請寫：{refusal}",
-    ),
+    answer=_evidence(f"你依據文件回答問題，使用文件原來的文字與繁體中文。{GUARD_ZH}"),
+    sought="{earlier}問題：{question}\n"
+    "請以一到兩句回答，直接引用文件的文字。文件沒有提到時，請寫：{refusal}",
     turn="先前的問題：{question}\n先前的回答：{answer}\n\n",
     talk=_talk(f"你回答關於一份文件的問題，使用文件原來的文字與繁體中文。{GUARD_ZH}"),
     asked="問題：{question}\n請以一到兩句回答，直接引用文件的文字。文件沒有提到時，請寫：{refusal}",
@@ -123,9 +137,9 @@ def tongue_of(texts: Iterable[str]) -> Tongue:
     return "zh-TW" if len(CJK.findall(sample)) > CJK_SHARE * len(sample) else "en"
 
 
-def source(number: int, label: str, text: str) -> str:
-    """A numbered source for the answer prompt."""
-    return f"[{number}] {harmless(label)}\n{harmless(text)}\n"
+def source(label: str, text: str) -> str:
+    """A passage in its fence, with where it is from."""
+    return f"{FENCE}\n{harmless(label)}\n{harmless(text)}\n{FENCE}\n\n"
 
 
 def harmless(text: str) -> str:

@@ -9,6 +9,7 @@ from ingest.search import Found, passages_of
 from workers import conversations, documents, prompts
 from workers.conversations import Turn
 from workers.documents import ANSWER_TOKENS, PROMPT_OVERHEAD, tongue_of_question
+from workers.engine.template import Message
 from workers.language import Limits
 from workers.work import Work
 
@@ -55,19 +56,33 @@ def about_passages(work: Work, passages: list[Found]) -> Asked:
     wording = prompts.PROMPTS[tongue_of_question(question)]
     turns = turn_before(work)
     sources = _fitting(work, passages, turns)
-    named = "\n".join(
-        prompts.source(number, f"{source.document_name}, p. {source.page}", source.text)
-        for number, source in enumerate(sources, 1)
+    told = [
+        prompts.source(f"{source.document_name}, p. {source.page}", source.text)
+        for source in sources
+    ]
+    sought = wording.sought.format(
+        earlier=_told(turns, wording),
+        question=prompts.harmless(question),
+        refusal=wording.refusal,
     )
-    given = {
-        "sources": named,
-        "earlier": _told(turns, wording),
-        "question": prompts.harmless(question),
-        "refusal": wording.refusal,
-    }
+    message = prompts.evidence(_known_first(work, wording, told), sought)
     shown = frozenset(source.document_id for source in sources)
-    limits = work.limits(ANSWER_TOKENS, shown | conversations.documents_of(turns))
-    return Asked(wording.answer, given, limits, sources)
+    limits = work.limits(
+        ANSWER_TOKENS,
+        shown | conversations.documents_of(turns),
+        durable=work.tools.language.composes,
+    )
+    return Asked(wording.answer, {"evidence": [message]}, limits, sources)
+
+
+def _known_first(work: Work, wording: prompts.Prompts, passages: list[str]) -> list[str]:
+    """The passages in an order whose beginning the engine may have computed before."""
+    engine = work.tools.language.engine
+    if engine is None:
+        return passages
+    (system,) = wording.answer.format_messages(evidence=[])
+    messages = [Message("system", system.text), Message("user", "", shared=tuple(passages))]
+    return [passages[place] for place in engine.cheapest_order(messages)]
 
 
 def turn_before(work: Work) -> list[Turn]:
