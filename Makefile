@@ -1,9 +1,10 @@
 # run    install what is missing, then start everything and stay up
 # test   install what is missing, then run the tests
 # check  style, types and import borders
+# bench  install what is missing, peers too, then measure beside them (hours; ARGS=--quick: minutes)
 # clean  remove what was installed and built; the data folder stays
 
-.PHONY: run test check clean python
+.PHONY: run test check bench clean python
 .DEFAULT_GOAL := run
 
 PYTHONS := python3.11 python3.12 python3.13 python3.14 python3
@@ -24,12 +25,16 @@ check: python
 	@$(PYTHON) -m service.cli.install --test
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	$(IN_VENV) mypy $(PACKAGES)
+	$(IN_VENV) mypy $(PACKAGES) benchmarks
 	.venv/bin/lint-imports
+
+bench: python
+	@$(PYTHON) -m service.cli.install --bench
+	@exec ./lectern bench $(ARGS)
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find $(PACKAGES) benchmarks tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 python:
 	@test -n "$(PYTHON)" || { \

@@ -17,6 +17,7 @@ COMMANDS = {
     "summarize": "service.cli.summarize",
     "ask": "service.cli.ask",
     "jobs": "service.cli.jobs",
+    "bench": "service.cli.bench",
 }
 
 

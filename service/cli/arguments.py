@@ -42,6 +42,12 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
     ask.add_argument("--document", metavar="DOC", help="ask this one alone: its id or its name")
     ask.add_argument("--conversation", metavar="ID", help="go on with a conversation")
     _add_jobs(commands.add_parser("jobs", parents=[remote], help="list, show, cancel, move jobs"))
+    bench = commands.add_parser(
+        "bench", parents=[machine], help="measure the engine beside others on this machine"
+    )
+    bench.add_argument("--quick", action="store_true", help="every workload small: 20 minutes")
+    bench.add_argument("--only", nargs="+", metavar="NAME", default=[], help="these workloads")
+    bench.add_argument("--data", type=Path, metavar="PATH", help="texts to use, not made ones")
     return top.parse_args(words)
 
 

