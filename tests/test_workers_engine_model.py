@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.engine.engine import Engine
-from workers.engine.template import ChatTemplate, Message
+from workers.engine.template import ANSWERS_KEPT, ChatTemplate, Message
 from workers.errors import ModelUnusable
 
 pytestmark = pytest.mark.model
@@ -54,12 +54,57 @@ def test_control_tokens_of_a_document_stay_text(engine: Engine) -> None:
 def test_the_shared_prefix_ends_where_the_users_words_begin(engine: Engine) -> None:
     prompt = engine.prompt(CHAT)
     other = engine.prompt([CHAT[0], Message("user", "Why?")])
-    length = prompt.prefix_tokens
-    assert 0 < length == other.prefix_tokens
+    (length,) = prompt.prefixes
+    assert (length,) == other.prefixes
     assert prompt.tokens[:length] == other.tokens[:length]
-    assert engine.prompt([CHAT[1]]).prefix_tokens == 0
+    assert engine.prompt([CHAT[1]]).prefixes == ()
     written = "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n"
     assert list(prompt.tokens[:length]) == engine.model.tokens(written, special=True)
+
+
+def test_what_is_shared_is_a_prefix_whatever_follows(engine: Engine) -> None:
+    document = "The levee was built in 1931. 堤防"
+    questions = ["防。What for?", " And", "\n\nQuestion: why?", ""]
+    prompts = [engine.prompt([CHAT[0], Message("user", text, (document,))]) for text in questions]
+    begin, end = prompts[0].prefixes
+    assert all(prompt.prefixes == (begin, end) for prompt in prompts)
+    assert len({prompt.tokens[:end] for prompt in prompts}) == 1
+    assert list(prompts[0].tokens[begin:end]) == engine.model.tokens(document)
+    for prompt, text in zip(prompts, questions, strict=True):
+        assert f"user\n{document}{text}\n" in text_of(engine, prompt.tokens)
+
+
+def test_further_shared_parts_are_passages(engine: Engine) -> None:
+    parts = ("First passage.", "Second one.", "Third.")
+    prompt = engine.prompt([CHAT[0], Message("user", "Why?", parts)])
+    assert len(prompt.prefixes) == 2
+    assert prompt.passages[0][0] == prompt.prefixes[1]
+    told = [text_of(engine, prompt.tokens[begin:end]) for begin, end in prompt.passages]
+    assert told == list(parts[1:])
+
+
+def test_an_answer_is_repeated_in_the_tokens_it_was_written_in(engine: Engine) -> None:
+    letters = [token for letter in "levee" for token in engine.model.tokens(letter)]
+    assert letters != engine.model.tokens("levee")
+    said = "levee"
+    template = templated(engine, None)
+    talk = [*CHAT, Message("assistant", said), Message("user", said)]
+    before = template.prompt(talk).tokens
+    template.remember(said, letters)
+    after = template.prompt(talk).tokens
+    assert text_of(engine, after) == text_of(engine, before)
+    assert len(after) == len(before) + len(letters) - len(engine.model.tokens(said))
+
+
+def test_only_the_latest_answers_are_remembered(engine: Engine) -> None:
+    template = templated(engine, None)
+    for number in range(ANSWERS_KEPT + 10):
+        template.remember(f"answer {number}", [number])
+        template.remember("always", [1])
+    known = template._spoken._answers
+    assert len(known) == ANSWERS_KEPT
+    assert "always" in known
+    assert "answer 10" not in known
 
 
 def templated(engine: Engine, template: str | None, **changed: Any) -> ChatTemplate:
