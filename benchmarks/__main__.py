@@ -1,84 +1,14 @@
-"""`python -m benchmarks`: runs the workloads; results on standard output, progress on the other."""
+"""`python -m benchmarks`: results on standard output, progress on standard error."""
 
 import sys
-import time
-from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from benchmarks import build, machine, models, report
-from benchmarks.bench import Bench
-from benchmarks.errors import PeerMissing
-from benchmarks.figures import Row
-from benchmarks.workloads import WORKLOADS, Workload
-from workers.engine import library
-from workers.settings import Settings
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    """Run what the command line asks for. 1 when a workload could not be run."""
-    arguments = parse(words)
-    library.quiet()
-    began = time.monotonic()
-    bench = _prepared(arguments)
-    rows = [row for workload in chosen(arguments) for row in _run(workload, bench)]
-    outcome = report.Outcome(
-        rows,
-        machine.described(),
-        {"quick": bench.quick, "model": bench.model.name, **Settings().model_dump(mode="json")},
-        bench.notes,
-        time.monotonic() - began,
-    )
-    if arguments.json:
-        print(report.as_json(rows))
-    else:
-        report.show(outcome)
-    place = report.keep(outcome)
-    print(f"  {outcome.seconds:.0f} s; kept in {place.name} in benchmarks/results", file=sys.stderr)
-    return int(any(row.ratio is None for row in rows))
-
-
-def parse(words: Sequence[str] | None = None) -> Namespace:
-    """The command line as a namespace."""
-    asked = ArgumentParser(prog="lectern bench", description=__doc__)
-    asked.add_argument("--quick", action="store_true", help="everything small, in 20 minutes")
-    asked.add_argument("--json", action="store_true", help="print a JSON list for programs")
-    asked.add_argument("--data", type=Path, metavar="PATH", help="texts to use, not made ones")
-    names = [workload.name for workload in WORKLOADS]
-    asked.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
-    return asked.parse_args(words)
-
-
-def chosen(arguments: Namespace) -> list[Workload]:
-    """The workloads that were named, or all that fit the kind of run."""
-    if arguments.only:
-        return [workload for workload in WORKLOADS if workload.name in arguments.only]
-    return [workload for workload in WORKLOADS if not (arguments.quick and workload.only_full)]
-
-
-def _prepared(arguments: Namespace) -> Bench:
-    return Bench(
-        model=models.lectern(),
-        program=build.llama_server(),
-        threads=machine.cores(),
-        quick=arguments.quick,
-        data=arguments.data,
-    )
-
-
-def _run(workload: Workload, bench: Bench) -> Iterator[Row]:
-    """Its rows; one that fails does not take the others down."""
-    bench.tell(f"— {workload.name}")
-    began = time.monotonic()
-    try:
-        for row in workload.run(bench):
-            bench.tell(f"{row.name}: {row.ratio if row.ratio is None else f'{row.ratio:.3g}'}")
-            yield row
-    except PeerMissing as reason:
-        bench.tell(f"{workload.name}: {reason}")
-        yield Row(workload.name, None, 0.0, "higher", "", f"not measured: {reason}")
-    bench.tell(f"— {workload.name} took {time.monotonic() - began:.0f} s")
-
+from benchmarks.arguments import parse
+from benchmarks.environment import prepare
 
 if __name__ == "__main__":
-    sys.exit(main())
+    arguments = parse()
+    prepare()
+    # Now, and not before: OpenMP reads its environment when it is loaded.
+    from benchmarks.command import run
+
+    sys.exit(run(arguments))

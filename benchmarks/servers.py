@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks import environment
 from benchmarks.errors import PeerMissing
 from benchmarks.peer import Turn
 
@@ -59,7 +60,9 @@ class Server:
         self._port, self._extra = port, extra
         # Not closed here: the process writes to it as long as it lives.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - see above
-        self._process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT)
+        self._process = subprocess.Popen(
+            command, stdout=self._log, stderr=subprocess.STDOUT, env=environment.plain()
+        )
         try:
             self._await()
         except PeerMissing:

@@ -1,6 +1,7 @@
 """The parts of the benchmarks that measure nothing: numbers, texts, settings, verdicts."""
 
 import json
+import os
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import __main__ as command
-from benchmarks import clock, prompts, report, servers
+from benchmarks import arguments, clock, command, environment, prompts, report, servers
 from benchmarks.bench import Bench, Timings
 from benchmarks.corpus import Corpus
 from benchmarks.figures import Row, Sample, percentile, slope
@@ -192,12 +192,21 @@ def test_the_best_setting_counts(quick: bool, capsys: pytest.CaptureFixture[str]
 
 
 def test_workloads_by_name() -> None:
-    names = [one.name for one in command.chosen(command.parse(["--quick"]))]
+    names = [one.name for one in command.chosen(arguments.parse(["--quick"]))]
     assert "summaries" in names
     assert "summaries_service" not in names
-    only = command.chosen(command.parse(["--only", "roofline", "followups"]))
+    only = command.chosen(arguments.parse(["--only", "roofline", "followups"]))
     assert [one.name for one in only] == ["followups", "roofline"]
-    assert len({one.name for one in WORKLOADS}) == len(WORKLOADS)
+    assert tuple(one.name for one in WORKLOADS) == arguments.NAMES
+
+
+def test_peers_do_not_get_what_was_set_for_lectern(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
+    monkeypatch.setattr(environment, "_added", {"OMP_WAIT_POLICY": "passive"})
+    assert "OMP_WAIT_POLICY" not in environment.plain()
+    with environment.taken_back():
+        assert "OMP_WAIT_POLICY" not in os.environ
+    assert os.environ["OMP_WAIT_POLICY"] == "passive"
 
 
 def test_the_launcher_hands_over_what_was_said() -> None:

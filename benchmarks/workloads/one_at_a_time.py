@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import environment
 from benchmarks.apart import apart
 from benchmarks.bench import SLOT_TOKENS, Bench
 from benchmarks.errors import PeerMissing
@@ -63,7 +64,8 @@ def rows(bench: Bench, size: Size, lectern: Sample) -> Iterator[Row]:
 
 def _row(bench: Bench, solo: Solo, size: Size, lectern: Sample) -> Row:
     few = made(bench, "summaries-solo", bench.size(solo.documents, 1), size)
-    seconds = apart(_measure, solo.make, bench.model, bench.threads, few, size)
+    with environment.taken_back():
+        seconds = apart(_measure, solo.make, bench.model, bench.threads, few, size)
     bench.tell(f"{solo.peer}: {seconds:.3g} s for {len(few)} of {DOCUMENTS} documents")
     share = sections(made(bench, "summaries-solo", DOCUMENTS, size)) / sections(few)
     scaled = seconds * share
