@@ -106,12 +106,11 @@ function documentRow(doc) {
   const summarise = ready && h("button", { type: "button", class: "quiet", testid: "summarise",
     "aria-label": t("summarise.named", { name: doc.name }),
     onclick: () => tell("summarise", doc) }, t("summarise"));
-  const ask = ready && h("button", { type: "button", class: "quiet", testid: "ask-document",
-    "aria-label": t("document.ask.named", { name: doc.name }),
-    onclick: () => tell("ask-document", doc) }, t("ask"));
+  const ask = ready && iconButton("chat", t("document.ask.named", { name: doc.name }),
+    { testid: "ask-document", onclick: () => tell("ask-document", doc) });
   const row = h("li", { class: "document", testid: "document-row", "data-status": doc.status },
     h("span", { class: "kind", "aria-hidden": "true" }, extension(doc.name)),
-    h("div", { class: "grow" }, name, h("div", { class: "second" }, meta, summarise, ask)),
+    h("div", { class: "grow" }, name, h("div", { class: "second" }, meta, summarise)), ask,
     iconButton("trash", t("document.delete.named", { name: doc.name }),
       { testid: "document-delete", onclick: () => deleteDocument(doc) }));
   if (ready) meta.append(...readyParts(doc.version));
