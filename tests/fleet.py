@@ -78,6 +78,7 @@ class Fleet:
             # other on cores that somebody else is using too are a hundred times slower.
             "LECTERN_CONTEXT": "1280",
             "LECTERN_THREADS": "1",
+            "LECTERN_TUNE": "off",
         }
 
     @property

@@ -6,7 +6,7 @@ from pathlib import Path
 import llama_cpp.llama_cpp as llama
 import pytest
 
-from workers.engine import quality, weights
+from workers.engine import bundle, quality, weights
 from workers.engine.model import Model
 from workers.errors import ModelMissing, ModelUnusable
 
@@ -36,7 +36,7 @@ def test_makes_the_wanted_format(tmp_path: Path, quantised: list[bytes], form: s
 
 
 def test_the_shipped_file_needs_no_copy(tmp_path: Path, quantised: list[bytes]) -> None:
-    assert weights.chosen("", tmp_path, weights.SHIPPED) == weights.bundled()
+    assert weights.chosen("", tmp_path, weights.SHIPPED) == bundle.bundled()
     assert not quantised
     assert not list(tmp_path.iterdir())
 
@@ -46,8 +46,8 @@ def test_what_loses_too_much_is_not_used_and_not_tried_again(
     tmp_path: Path, quantised: list[bytes], monkeypatch: pytest.MonkeyPatch, lost: float
 ) -> None:
     monkeypatch.setattr(quality, "divergence", lambda *_: lost)
-    assert weights.chosen("", tmp_path) == weights.bundled()
-    assert weights.chosen("", tmp_path) == weights.bundled()
+    assert weights.chosen("", tmp_path) == bundle.bundled()
+    assert weights.chosen("", tmp_path) == bundle.bundled()
     assert len(quantised) == 1
     assert {path.suffix for path in tmp_path.iterdir()} == {".lock", ".refused"}
 
@@ -99,22 +99,23 @@ def test_the_operators_file_is_taken_as_it_is(tmp_path: Path) -> None:
 
 
 def test_says_what_would_be_loaded(tmp_path: Path) -> None:
-    assert weights.present("", tmp_path) == weights.bundled()
+    assert weights.present("", tmp_path) == bundle.bundled()
     (tmp_path / FASTER).touch()
     assert weights.present("", tmp_path) == tmp_path / FASTER
-    assert weights.present("own.gguf", tmp_path) == Path("own.gguf")
+    with pytest.raises(ModelMissing):
+        weights.present("own.gguf", tmp_path)
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(bundle, "PACKAGE", "no_such_package")
     with pytest.raises(ModelMissing):
-        weights.bundled()
+        weights.chosen("", Path())
 
 
 @pytest.mark.parametrize("kept", [4, 1000, 3_000_000])
 def test_a_truncated_file_is_refused(tmp_path: Path, kept: int) -> None:
     part = tmp_path / "part.gguf"
-    with weights.bundled().open("rb") as whole:
+    with bundle.bundled().open("rb") as whole:
         part.write_bytes(whole.read(kept))
     with pytest.raises(ModelUnusable):
         Model(part)
@@ -122,7 +123,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, kept: int) -> None:
 
 @pytest.mark.model
 def test_the_real_one_loads_and_differs_from_its_source(model_file: Path) -> None:
-    made, source = Model(model_file), Model(weights.bundled())
+    made, source = Model(model_file), Model(bundle.bundled())
     assert made.vocab_size == source.vocab_size
     assert made.fingerprint != source.fingerprint
     assert made.tokens("The same words.") == source.tokens("The same words.")
@@ -133,5 +134,5 @@ def test_the_real_one_loads_and_differs_from_its_source(model_file: Path) -> Non
 
 @pytest.mark.model
 def test_the_real_one_has_lost_next_to_nothing(model_file: Path) -> None:
-    assert 0 < quality.divergence(weights.bundled(), model_file) < weights.MOST_LOST
+    assert 0 < quality.divergence(bundle.bundled(), model_file) < weights.MOST_LOST
     assert quality.divergence(model_file, model_file) == 0

@@ -13,6 +13,10 @@ QUIET = {
 }
 os.environ.update(QUIET)
 
+from workers.preparation import openmp  # noqa: E402 - loads none of those libraries
+
+os.environ.update({**openmp(), **os.environ})
+
 from workers.process import serve  # noqa: E402
 
 if __name__ == "__main__":

@@ -7,15 +7,18 @@ Quick: nothing heavy is loaded, not even the embedder's library. `checks` is wha
 import argparse
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ingest.errors import LecternError
 from ingest.settings import settings as ingest_settings
-from workers.engine import library, weights
+from workers.engine import drift, explanation, library, memory, weights
+from workers.engine import profile as profiles
 from workers.engine.model import check_header
-from workers.engine.topology import usable_cores
+from workers.engine.profile import Profile
+from workers.engine.topology import topology, usable_cores
 from workers.settings import Settings, models_folder, settings
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -62,9 +65,15 @@ def examine(chosen: Settings) -> dict[str, Any]:
         "model": _model(chosen),
         "embedder": _embedder(),
         "cores": chosen.threads or usable_cores(),
+        "profile": None,
     }
     found["native"] = not found["unused"]
-    found["checks"] = list(_checks(found, chosen))
+    found["checks"] = list(_checks(found))
+    if not chosen.llm_url and found["model"]["ok"]:
+        source = weights.source(chosen.model)
+        profile = profiles.profile_for(chosen, source)
+        found["profile"] = asdict(profile)
+        found["checks"] += _tuning(profile, source, chosen)
     return found
 
 
@@ -91,11 +100,15 @@ def _model(chosen: Settings) -> dict[str, Any]:
     if chosen.llm_url:
         return _part(chosen.llm_url, chosen.llm_model, 0, None)
     try:
-        path = weights.present(chosen.model, models_folder(ingest_settings().data))
+        path = _file(chosen, profiles.profile_for(chosen, weights.source(chosen.model)))
         check_header(path)
     except LecternError as error:
         return _part(chosen.model, "", 0, str(error))
     return _part(str(path), path.stem, path.stat().st_size, None)
+
+
+def _file(chosen: Settings, profile: Profile) -> Path:
+    return weights.present(chosen.model, models_folder(ingest_settings().data), profile.weights)
 
 
 def _part(path: str, name: str, size: int, error: str | None) -> dict[str, Any]:
@@ -111,7 +124,7 @@ def _embedder() -> dict[str, Any]:
     return {"path": str(folder), "ok": (folder / "config.json").is_file()}
 
 
-def _checks(found: dict[str, Any], chosen: Settings) -> Iterator[dict[str, str]]:
+def _checks(found: dict[str, Any]) -> Iterator[dict[str, str]]:
     yield _check(
         "engine library", f"llama-cpp-python {found['llama_cpp_python']}", found["library_error"]
     )
@@ -122,11 +135,32 @@ def _checks(found: dict[str, Any], chosen: Settings) -> Iterator[dict[str, str]]
         f"built without {unused}, which this processor has" if unused else None,
         "make clean run builds it for this machine",
     )
-    threads = f"{found['cores']}, flash attention {chosen.flash_attention}"
-    yield _check("engine threads", threads)
     model = found["model"]
     size = f", {model['size'] / 1e6:.0f} MB" if model["size"] else ""
     yield _check("engine model", (model["name"] or model["path"]) + size, model["error"])
+
+
+def _tuning(profile: Profile, source: Path, chosen: Settings) -> Iterator[dict[str, str]]:
+    """Memory, placement, and each knob with what was measured of it."""
+    file = _file(chosen, profile)
+    try:
+        planned, free = memory.plan(file, chosen, profile), memory.available()
+    except LecternError as error:
+        yield _check("engine memory", "", str(error))
+    else:
+        short = f"{planned}; only {free / 1e6:,.0f} MB are free" if planned.needed > free else None
+        way_out = "lower LECTERN_CONTEXT or LECTERN_BATCH_SLOTS"
+        yield _check("engine memory", str(planned), short, way_out)
+    yield _check("engine placement", explanation.placement(topology()))
+    slower = drift.noted(profiles.place(source))
+    measured = explanation.figures(profile)
+    fault = slower or (None if measured else "not measured; safe values are used")
+    yield _check("engine profile", measured, fault, "./lectern tune measures this machine")
+    if not profile.choices:
+        threads = f"{profile.threads} for one row, {profile.prefill_threads} for more"
+        yield _check("engine threads", threads)
+    for knob, words in explanation.knobs(profile, set(profiles.fixes(chosen))):
+        yield _check(f"engine {knob.replace('_', ' ')}", words)
 
 
 def _check(name: str, found: str, fault: str | None = None, way_out: str = "") -> dict[str, str]:

@@ -7,7 +7,7 @@ LecternError
 │   └── PromptTooLong, ServerPromptTooLong
 ├── Unavailable
 │   └── LanguageModelUnavailable, EngineStopped
-├── ModelMissing, ModelUnusable, MemoryTooSmall
+├── ModelMissing, ModelUnusable, MemoryTooSmall, TuningFailed
 ├── StepPoisoned
 └── Cancelled, LeaseLost     signals: they end a step without failing it
 """
@@ -87,6 +87,12 @@ class MemoryTooSmall(LecternError):
     """
 
     code = "memory_too_small"
+
+
+class TuningFailed(LecternError):
+    """This machine could not be measured: {reason}."""
+
+    code = "tuning_failed"
 
 
 class StepPoisoned(LecternError):

@@ -12,6 +12,7 @@ from service.cli.arguments import parse
 COMMANDS = {
     "up": "service.cli.up",
     "doctor": "service.cli.doctor",
+    "tune": "service.cli.tune",
     "migrate": "service.cli.migration",
     "add": "service.cli.add",
     "summarize": "service.cli.summarize",

@@ -31,6 +31,10 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
 
     commands.add_parser("up", parents=[machine], help="start everything and stay up")
     commands.add_parser("doctor", parents=[machine], help="check this machine and what runs on it")
+    tune = commands.add_parser(
+        "tune", parents=[machine], help="find the engine's fastest settings, up to 5 minutes"
+    )
+    tune.add_argument("--quick", action="store_true", help="within a minute")
     commands.add_parser("migrate", parents=[machine], help="bring the database to this version")
     add = commands.add_parser("add", parents=[kept], help="add files and folders to the library")
     add.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")

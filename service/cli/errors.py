@@ -3,8 +3,9 @@
 LecternError
 ├── ServiceUnreachable, ApiError, JobFailed       talking to a service
 ├── Ambiguous, NoSuchFile, NothingToAdd           what the user named
-└── AlreadyRunning, PortBusy, PartFailed,
-    PieceMissing                                  starting the parts
+├── AlreadyRunning, PortBusy, PartFailed,
+│   PieceMissing                                  starting the parts
+└── TuneFailed                                    measuring this machine
 """
 
 from ingest.errors import LecternError
@@ -90,6 +91,14 @@ class DataFolderUnusable(LecternError):
     """The data folder {path} can't be used ({reason}); set LECTERN_DATA to another."""
 
     code = "data_folder_unusable"
+
+
+class TuneFailed(LecternError):
+    """{message}"""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message=message)
+        self.code = code
 
 
 class PieceMissing(LecternError):

@@ -23,7 +23,7 @@ ROOM_FOR_F16 = 4_000_000_000
 #: How far throughput may fall behind what was measured, the machine's noise being 15 %.
 DRIFT = 0.2
 #: Knobs without influence on what was measured with them at another value.
-HARMLESS = {"mlock", "weights"}
+HARMLESS = {"mlock"}
 
 log = structlog.get_logger()
 
@@ -108,13 +108,14 @@ def overridden(profile: Profile, settings: Settings) -> Profile:
 
     Figures measured with another value are dropped: they would mislead.
     """
-    fixed = {name: value for name, value in _fixed(settings) if value != getattr(profile, name)}
+    fixed = {n: value for n, value in fixes(settings).items() if value != getattr(profile, n)}
     if not fixed.keys() <= HARMLESS:
         fixed |= {"row_cost": (), "prefill_rate": 0.0, "decode_rate": 0.0}
     return replace(profile, **fixed)
 
 
-def _fixed(settings: Settings) -> list[tuple[str, Any]]:
+def fixes(settings: Settings) -> dict[str, Any]:
+    """The fields of a profile that the operator has fixed, with their values."""
     told: dict[str, Any] = {
         "threads": settings.threads or None,
         "prefill_threads": settings.prefill_threads or settings.threads or None,
@@ -129,7 +130,7 @@ def _fixed(settings: Settings) -> list[tuple[str, Any]]:
         told["flash_attention"] = True  # llama.cpp has no other kernel for such a V
     if settings.model:
         told["weights"] = SHIPPED
-    return [(name, value) for name, value in told.items() if value is not None]
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def environment(wait_policy: str | None) -> dict[str, str]:

