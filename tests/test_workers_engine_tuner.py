@@ -16,6 +16,7 @@ from workers.engine.laboratory import Laboratory
 from workers.engine.profile import Profile, fallback
 from workers.engine.topology import Core, Node, Topology
 from workers.engine.tuner import WORK, Knob, TrialFailed, Tuner
+from workers.errors import TuningFailed
 from workers.settings import Settings
 
 FA = Knob("flash_attention", (False, True), ("prefill", "decode1"))
@@ -188,3 +189,22 @@ def test_measures_the_real_model(one_knob: Settings, data_folder: Path) -> None:
     about = json.loads(profiles.place(source).read_text())["about"]
     assert about["model"] == source.name
     assert str(data_folder) in str(profiles.place(source))
+
+
+def test_what_can_not_be_measured_is_not_tried_at_each_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(Tuner):
+        def run(self, start: Profile, knobs: tuple[Knob, ...]) -> Profile:
+            raise TrialFailed("no memory")
+
+    file = tmp_path / "own.gguf"
+    file.write_bytes(b"GGUF")
+    monkeypatch.setattr(tune, "Tuner", Broken)
+    chosen = Settings(model=str(file))
+    with pytest.raises(TuningFailed, match="no memory"):
+        tune.tune(chosen, quick=True, tell=lambda _: None)
+    kept = profiles.measured(file)
+    assert kept is not None
+    assert kept.choices[0].reason == "could not be measured: no memory"
+    assert not kept.prefill_rate

@@ -25,7 +25,7 @@ from workers.engine.drift import SUFFIX
 from workers.engine.knobs import knobs, locking
 from workers.engine.laboratory import Laboratory
 from workers.engine.machine import machine
-from workers.engine.profile import Profile
+from workers.engine.profile import Choice, Profile
 from workers.engine.topology import topology
 from workers.engine.tuner import TrialFailed, Tuner
 from workers.errors import TuningFailed
@@ -80,14 +80,26 @@ def tune(settings: Settings, *, quick: bool, tell: Callable[[dict[str, Any]], No
         try:
             found = Tuner(laboratory.measure, budget, hear).run(start, tuple(tried))
         except TrialFailed as error:
+            _give_up(start, source, str(error))
             raise TuningFailed(reason=error) from error
     lock = locking(file(found.weights))
     found = replace(found, mlock=lock.value == "True", choices=(*found.choices, lock))
+    _store(found, source, quick)
+    return found
+
+
+def _store(profile: Profile, source: Path, quick: bool) -> None:
     place = profiles.place(source)
     about = asdict(machine()) | {"model": source.name, "at": time.time(), "quick": quick}
-    profiles.store(found, place, about)
+    profiles.store(profile, place, about)
     place.with_suffix(SUFFIX).unlink(missing_ok=True)
-    return found
+
+
+def _give_up(start: Profile, source: Path, reason: str) -> None:
+    """Keep the safe values, so that not each start of a worker tries in vain."""
+    if profiles.measured(source) is None:
+        why = Choice("threads", str(start.threads), f"could not be measured: {reason}", 0.0)
+        _store(replace(start, choices=(why,)), source, quick=True)
 
 
 @contextmanager

@@ -83,7 +83,8 @@ class Bench:
         if "prefill" in order.workloads:
             self._fill(context, order, order.depth)
             figures["prefill"] = self._prefill(context, order) / order.prompt
-        self._fill(context, order, order.filled)
+        if any(name in DECODES for name in order.workloads):
+            self._fill(context, order, order.filled)
         for sequence in range(1, SEQUENCES):
             context.copy(0, sequence)
         for name in order.workloads:
@@ -100,24 +101,29 @@ class Bench:
 
     def _fill(self, context: Context, order: Order, length: int) -> None:
         """Make sequence 0 hold `length` tokens: computed once, copied in afterwards."""
-        key = (length, order.flash_attention, order.kv_type)
-        if (state := self._states.get(key)) is None:
-            begin = order.depth if length > order.depth else 0
-            if begin:
-                self._fill(context, order, begin)
-            else:
-                context.trim(0, 0)
-            with compute.turn():
-                _prefill(context, begin, length, self._model.vocab_size)
-            self._states[key] = context.save(0)
-        else:
+        state = self._states.get((length, order.flash_attention, order.kv_type))
+        if state is not None:
             context.load(0, state)
+        elif length > order.depth:
+            self._fill(context, order, order.depth)
+            self._prefill(context, order)
+        else:
+            context.trim(0, 0)
+            self._compute(context, order, 0, length)
 
     def _prefill(self, context: Context, order: Order) -> float:
+        """Seconds that the prompt takes behind what lies before it."""
+        return self._compute(context, order, order.depth, order.filled)
+
+    def _compute(self, context: Context, order: Order, begin: int, end: int) -> float:
         with compute.turn():
             began = time.perf_counter()
-            _prefill(context, order.depth, order.filled, self._model.vocab_size)
-            return time.perf_counter() - began
+            _prefill(context, begin, end, self._model.vocab_size)
+            seconds = time.perf_counter() - began
+        key = (end, order.flash_attention, order.kv_type)
+        if key not in self._states:
+            self._states[key] = context.save(0)
+        return seconds
 
 
 def _prefill(context: Context, begin: int, end: int, vocabulary: int) -> None:
