@@ -1,7 +1,7 @@
 """How much memory a model will take, said before it is loaded and refused when it can't fit.
 
 Compute buffers follow what llama.cpp reserved for a model of llama's shape, within 15 %
-(docs/decisions/0020-tuner.md); the rest is arithmetic.
+(docs/decisions/0021-tuner.md); the rest is arithmetic.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from workers.settings import Settings
 KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32}
 FLOAT = 4
 MEGABYTE = 1 << 20
-#: The interpreter, libraries and the embedder of a worker; measured 420 MB.
-PROCESS_BYTES = 450 * MEGABYTE
+#: What a worker with its libraries takes on top while it embeds: measured 90 MB.
+EMBEDDER_BYTES = 100 * MEGABYTE
 OUTPUTS = 64
 
 log = structlog.get_logger()
@@ -34,7 +34,7 @@ class Plan:
     weights: int
     kv: int
     compute: int
-    process: int
+    embedder: int
     prefixes: int  #: a limit: kept states fill it in time
     sequences: int
     cells: int  #: of one sequence
@@ -42,14 +42,14 @@ class Plan:
     @property
     def needed(self) -> int:
         """What must be there for anything to work: all but the kept states."""
-        return self.weights + self.kv + self.compute + self.process
+        return self.weights + self.kv + self.compute + self.embedder
 
     def __str__(self) -> str:
         """The sum in words."""
         return (
             f"weights {_mb(self.weights)} + KV {_mb(self.kv)} ({self.sequences} sequences of "
-            f"{self.cells} tokens) + compute buffers {_mb(self.compute)} + process "
-            f"{_mb(self.process)} = {_mb(self.needed)}, and up to {_mb(self.prefixes)} of kept "
+            f"{self.cells} tokens) + compute buffers {_mb(self.compute)} + embedder "
+            f"{_mb(self.embedder)} = {_mb(self.needed)}, and up to {_mb(self.prefixes)} of kept "
             "prefixes"
         )
 
@@ -64,7 +64,7 @@ def plan(path: Path, settings: Settings, profile: Profile) -> Plan:
         weights=path.stat().st_size,
         kv=round(sequences * cells * told.kv_width * KV_BYTES[profile.kv_type]),
         compute=_compute(told, cells, outputs, profile) + outputs * told.vocabulary * FLOAT,
-        process=PROCESS_BYTES,
+        embedder=EMBEDDER_BYTES,
         prefixes=settings.prefix_cache_mb * MEGABYTE,
         sequences=sequences,
         cells=cells,
