@@ -1,6 +1,21 @@
-"""What an engine has done and is doing, as a value for metrics and the idle."""
+"""What an engine has done and is doing, for metrics and for who waits until it is idle."""
 
 from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has been done since the start; the scheduler counts."""
+
+    steps: int = 0
+    busy_seconds: float = 0.0
+    idle_seconds: float = 0.0
+    prefill_tokens: int = 0
+    cached_tokens: int = 0
+    written_tokens: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
+    preemptions: int = 0
 
 
 @dataclass(frozen=True, slots=True)

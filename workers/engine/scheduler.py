@@ -8,18 +8,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict
 
 import structlog
 
 from ingest.compute import compute
 from workers.engine.compose import rope_of
 from workers.engine.context import Context, Row
-from workers.engine.load import Load
+from workers.engine.load import Load, Tally
 from workers.engine.model import Model
 from workers.engine.policy import LanePolicy, Plan, Share
 from workers.engine.prefixes import PrefixCache
 from workers.engine.requests import FinishReason
+from workers.engine.rows import Sampled, rows_of
 from workers.engine.sequence import Sequence
 from workers.engine.slots import Slots
 from workers.errors import EngineStopped
@@ -31,30 +32,6 @@ WEDGED_SECONDS = 900.0
 FRESH = 0.2
 
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What has been done since the start."""
-
-    steps: int = 0
-    busy: float = 0.0
-    idle: float = 0.0
-    prefilled: int = 0
-    cached: int = 0
-    written: int = 0
-    drafted: int = 0
-    accepted: int = 0
-    preemptions: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Sampled:
-    """Rows of a decode whose logits a sequence wants."""
-
-    sequence: Sequence
-    row: int  #: the first
-    tokens: tuple[int, ...]  #: the decoded tokens from that row on
 
 
 class Scheduler:
@@ -76,7 +53,7 @@ class Scheduler:
         self._errands: deque[Callable[[], None]] = deque()
         self._wake = threading.Condition()
         self._stopping = self._interruptible = False
-        self._tally = _Tally()
+        self._tally = Tally()
         self._decoding_since = 0.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -122,18 +99,11 @@ class Scheduler:
 
     def load(self) -> Load:
         """What has been done and is being done; from any thread."""
-        active, tally, counts = list(self._active), self._tally, self._prefixes.counts
+        active = list(self._active)
         people = sum(sequence.interactive for sequence in active)
+        counts = self._prefixes.counts
         return Load(
-            steps=tally.steps,
-            busy_seconds=round(tally.busy, 3),
-            idle_seconds=round(tally.idle, 3),
-            prefill_tokens=tally.prefilled,
-            cached_tokens=tally.cached,
-            written_tokens=tally.written,
-            drafted_tokens=tally.drafted,
-            accepted_tokens=tally.accepted,
-            preemptions=tally.preemptions,
+            **asdict(self._tally),
             interactive=people,
             background=len(active) - people,
             waiting=len(self._waiting),
@@ -159,7 +129,7 @@ class Scheduler:
         with self._wake:
             while not (self._waiting or self._active or self._errands or self._stopping):
                 self._wake.wait()
-                self._tally.idle += time.monotonic() - began
+                self._tally.idle_seconds += time.monotonic() - began
                 began = time.monotonic()
             return not self._stopping
 
@@ -188,7 +158,7 @@ class Scheduler:
             begin = len(slot.tokens)
             stops = self._slots.unkept(sequence.request, begin)
             sequence.place(slot, stops, self._slots.joins(sequence.request, begin))
-            self._tally.cached += sequence.cached
+            self._tally.cached_tokens += sequence.cached
             if not sequence.request.max_tokens and not sequence.prefilling:
                 self._finish(sequence, "length")  # all that was wanted is there already
 
@@ -214,7 +184,7 @@ class Scheduler:
     def _step(self, plan: Plan) -> None:
         if not plan.shares:
             return
-        rows, sampled = _rows(plan.shares)
+        rows, sampled = rows_of(plan.shares)
         began = time.monotonic()
         try:
             whole = self._decode(rows, plan)
@@ -242,7 +212,7 @@ class Scheduler:
             brought = self._slots.join(sequence.slot, join, sequence.request.prompt)
             sequence.cached += brought
             sequence.composed += brought
-            self._tally.cached += brought
+            self._tally.cached_tokens += brought
 
     def _decode(self, rows: list[Row], plan: Plan) -> bool:
         """Whether all rows were computed, or somebody came who may interrupt them."""
@@ -273,6 +243,7 @@ class Scheduler:
                 done = max(0, len(request.prompt) - 1 - begin)  # its logits are lost
             slot.tokens.extend(share.tokens[:done])
             self._slots.retract(slot, len(slot.tokens))
+            self._slots.keep_prefix(slot, request)
 
     def _fail(self, shares: tuple[Share, ...], error: EngineStopped) -> None:
         for share in shares:
@@ -283,13 +254,13 @@ class Scheduler:
     def _account(self, shares: tuple[Share, ...], seconds: float) -> None:
         prompt = sum(len(share.tokens) for share in shares if share.sequence.prefilling)
         self._tally.steps += 1
-        self._tally.busy += seconds
-        self._tally.prefilled += prompt
+        self._tally.busy_seconds += seconds
+        self._tally.prefill_tokens += prompt
         if prompt and all(share.sequence.prefilling for share in shares):
             ago = self._slots.seconds_per_token
             self._slots.seconds_per_token = (1 - FRESH) * ago + FRESH * seconds / prompt
 
-    def _take_tokens(self, sampled: _Sampled) -> None:
+    def _take_tokens(self, sampled: Sampled) -> None:
         """Sample behind each row, as long as a draft says what the model would have said."""
         sequence, drafted = sampled.sequence, len(sampled.tokens) - 1
         for place in range(len(sampled.tokens)):
@@ -300,8 +271,8 @@ class Scheduler:
                 break
         if not drafted:
             return
-        self._tally.drafted += drafted
-        self._tally.accepted += place
+        self._tally.drafted_tokens += drafted
+        self._tally.accepted_tokens += place
         sequence.judge_draft(drafted, place)
         del sequence.tokens[len(sequence.tokens) - drafted + place :]
         self._slots.retract(sequence.slot, len(sequence.tokens))
@@ -312,7 +283,7 @@ class Scheduler:
         if self._model.ends_generation(token) and not sequence.request.sampling.ignore_eos:
             self._finish(sequence, "stop")
             return True
-        self._tally.written += 1
+        self._tally.written_tokens += 1
         sequence.write(token, self._model.piece(token))
         if sequence.text.stopped:
             self._finish(sequence, "stop")
@@ -326,30 +297,3 @@ class Scheduler:
         self._active.remove(sequence)
         self._slots.release(sequence.slot)
         sequence.end(reason)
-
-
-def _rows(shares: tuple[Share, ...]) -> tuple[list[Row], list[_Sampled]]:
-    """Batch rows of the shares, and which rows' logits each sequence samples from.
-
-    In the order of their slots: llama.cpp computes only ascending neighbours together.
-    """
-    rows: list[Row] = []
-    sampled: list[_Sampled] = []
-    for share in sorted(shares, key=lambda one: one.sequence.slot.number):
-        sequence, begin = share.sequence, len(share.sequence.tokens)
-        number = sequence.slot.number
-        wanted = _first_wanted(share)
-        if wanted < len(share.tokens):
-            sampled.append(_Sampled(sequence, len(rows) + wanted, share.tokens[wanted:]))
-        for offset, token in enumerate(share.tokens):
-            rows.append(Row(token, begin + offset, number, offset >= wanted))
-    return rows, sampled
-
-
-def _first_wanted(share: Share) -> int:
-    """The first of the share's tokens behind which is sampled; their number when behind none."""
-    request = share.sequence.request
-    if not share.sequence.prefilling:
-        return 0
-    complete = len(share.sequence.tokens) + len(share.tokens) >= len(request.prompt)
-    return len(share.tokens) - 1 if complete and request.max_tokens else len(share.tokens)
