@@ -188,3 +188,19 @@ def test_its_own_states_are_not_taken_for_anothers(store: StateStore, tmp_path: 
     again = StateStore(tmp_path / "kv", "layout", 1)
     assert again.blobs() == [blob_of()]
     again.close()
+
+
+def test_states_of_other_layouts_go_with_their_documents(tmp_path: Path) -> None:
+    other = StateStore(tmp_path, "another model", 1 << 20)
+    done = threading.Event()
+    blob = Blob((1, 2, 3), 8, 1.0, frozenset({"doc_a"}))
+    other.write(blob, np.zeros(8, np.uint8), lambda _: done.set())
+    assert done.wait(30)
+    other.close()
+    ours = StateStore(tmp_path, "this model", 1 << 20)
+    assert ours.foreign_sources() == {"doc_a"}
+    ours.forget_foreign(frozenset({"doc_b"}))
+    assert ours.foreign_sources() == {"doc_a"}
+    ours.forget_foreign(frozenset({"doc_a"}))
+    assert not list(tmp_path.rglob("*.kv"))
+    ours.close()

@@ -137,12 +137,15 @@ class PrefixCache:
                 self._leave(kept)
 
     def sources(self) -> frozenset[str]:
-        """The documents that states hold words of."""
+        """The documents that states hold words of, those of other layouts on this disk too."""
+        foreign = self._store.foreign_sources() if self._store is not None else frozenset()
         with self._lock:
-            return frozenset().union(*(kept.prefix.sources for kept in self._kept.values()))
+            return foreign.union(*(kept.prefix.sources for kept in self._kept.values()))
 
     def forget(self, sources: frozenset[str]) -> None:
         """Forget every state that holds words of these documents."""
+        if self._store is not None:
+            self._store.forget_foreign(sources)
         with self._lock:
             for kept in [one for one in self._kept.values() if one.prefix.sources & sources]:
                 self._leave(kept)

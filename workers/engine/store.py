@@ -14,7 +14,7 @@ import os
 import queue
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,8 @@ class StateStore:
     def __init__(self, folder: Path, layout: str, limit_bytes: int) -> None:
         """States of another layout are removed when they would not leave room for this one's."""
         self.limit_bytes = limit_bytes
-        self._folder = folder / hashlib.sha256(layout.encode()).hexdigest()[:24]
+        self._all, name = folder, hashlib.sha256(layout.encode()).hexdigest()[:24]
+        self._folder = folder / name
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _make_room(folder, self._folder, limit_bytes)
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -93,6 +94,25 @@ class StateStore:
     def remove(self, blob: Blob) -> None:
         """Remove a state; harmless when it is gone."""
         (self._folder / blob.name).unlink(missing_ok=True)
+
+    def foreign_sources(self) -> frozenset[str]:
+        """The documents that states of other layouts, which no engine may know, hold words of."""
+        return frozenset().union(*(blob.sources for _, blob in self._foreign()))
+
+    def forget_foreign(self, sources: frozenset[str]) -> None:
+        """Remove states of other layouts that hold words of these documents."""
+        for path, blob in self._foreign():
+            if blob.sources & sources:
+                path.unlink(missing_ok=True)
+
+    def _foreign(self) -> Iterator[tuple[Path, Blob]]:
+        for path in self._all.glob(f"*/*{SUFFIX}"):
+            try:
+                blob = None if path.parent == self._folder else _head(path)
+            except OSError:
+                continue  # its owner removed it just now
+            if blob is not None:
+                yield path, blob
 
     def close(self) -> None:
         """Finish what is being written."""
