@@ -118,8 +118,4 @@ def shortfalls(engine: Engine, request: Request, written: tuple[int, ...]) -> An
             row[endings] = -np.inf
         short.append(float(row.max() - row[token]))
     context.close()
-
-    import sys
-
-    print("SHORT", sorted(short)[-4:], file=sys.stderr)
     return np.array(short)

@@ -109,6 +109,53 @@ def test_without_a_limit_takes_what_the_context_leaves(engine: Engine) -> None:
     assert chat.get_num_tokens("Hello") == engine.count_tokens("Hello")
 
 
+def marked(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}
+
+
+def test_what_is_marked_is_shared() -> None:
+    plain = {"type": "text", "text": "Why?"}
+    (whole,) = _merged([HumanMessage([marked("A document. "), marked("Another. "), plain])])
+    assert whole == Message("user", "Why?", ("A document. ", "Another. "))
+    (bare,) = _merged([HumanMessage([marked("A document.")])])
+    assert bare == Message("user", "", ("A document.",))
+    (joined,) = _merged([HumanMessage([marked("Text. "), plain]), HumanMessage("More.")])
+    assert joined == Message("user", "Why?\n\nMore.", ("Text. ",))
+
+
+def test_what_is_marked_behind_other_text_is_not_lost() -> None:
+    plain = {"type": "text", "text": "First this. "}
+    (message,) = _merged([HumanMessage([plain, marked("Then that.")])])
+    assert message == Message("user", "First this. Then that.")
+
+
+def test_an_image_that_is_marked_is_no_text() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:,"}, "cache_control": {}}
+    (message,) = _merged([HumanMessage([image, {"type": "text", "text": "What is it?"}])])
+    assert message == Message("user", "What is it?")
+
+
+def test_what_is_marked_is_found_again(chat: LecternChat, engine: Engine) -> None:
+    document = "What stands in this text stands in no other test. " * 8
+    cached = []
+    for question in ("Why?", "Where is it?"):
+        content: list[str | dict[str, Any]] = [marked(document), {"type": "text", "text": question}]
+        bound = chat.bind(sources=frozenset({"doc_1"}), durable=True, lane=Lane.BATCH)
+        said = bound.invoke([SystemMessage("Be brief."), HumanMessage(content)])
+        assert isinstance(said, AIMessage)
+        assert said.usage_metadata is not None
+        cached.append(said.usage_metadata["input_token_details"]["cache_read"])
+    length = engine.count_tokens(document)
+    assert cached[0] < length <= cached[1]
+    assert "doc_1" in engine.sources()
+
+
+def test_passages_are_composed_only_on_request(chat: LecternChat) -> None:
+    messages = [SystemMessage("a"), HumanMessage([marked("One. "), marked("Two. ")])]
+    assert chat._request(messages, None, {}).passages == ()
+    assert len(chat._request(messages, None, {"compose": True}).passages) == 1
+
+
 def test_roles_alternate() -> None:
     merged = _merged(
         [

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from workers.engine import engine as engine_module
+from workers.engine.context import Row
 from workers.engine.engine import Engine
 from workers.engine.model import Model
 from workers.engine.requests import Request, Sampling
@@ -86,12 +87,12 @@ def _forcing(reference: list[Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[
     Forcing.seen.clear()
 
 
-def ask(engine: Engine, prompt: tuple[int, ...], key: int, prefix: int = 0) -> Answer:
+def ask(engine: Engine, prompt: tuple[int, ...], key: int, *prefixes: int) -> Answer:
     return engine.generate(
         Request(
             prompt,
             max_tokens=FORCED,
-            prefix_tokens=prefix,
+            prefixes=prefixes,
             sampling=Sampling(seed=key),
             lane=Lane.BATCH,
         )
@@ -117,15 +118,19 @@ def logsum(row: Any) -> Any:
     return row.max() + np.log(np.exp(row - row.max()).sum())
 
 
-def forget_slots(engine: Engine) -> None:
+def forget(engine: Engine) -> None:
+    """Make it hold nothing any more."""
     for slot in engine._scheduler._slots._slots:
         engine._scheduler._slots._cut(slot, 0)
+        slot.talk = False
+    for kept in list(engine._prefixes._kept.values()):
+        engine._prefixes.drop(kept.prefix)
 
 
 def test_alone_then_from_its_own_kv(
     engine: Engine, prompt: tuple[int, ...], reference: list[Any]
 ) -> None:
-    forget_slots(engine)
+    forget(engine)
     assert cached(ask(engine, prompt, 1)) == 0
     assert_agrees(1, reference)
     assert cached(ask(engine, prompt, 2)) == PROMPT - 1
@@ -135,7 +140,7 @@ def test_alone_then_from_its_own_kv(
 def test_beside_others_that_come_and_go(
     engine: Engine, prompt: tuple[int, ...], reference: list[Any]
 ) -> None:
-    forget_slots(engine)
+    forget(engine)
     others = [
         engine.generate(Request(prompt[9 * n : 9 * n + 30], 9 + 7 * n, lane=Lane.BATCH))
         for n in range(3)
@@ -150,20 +155,59 @@ def test_beside_others_that_come_and_go(
 def test_after_cutting_a_slot_back(
     engine: Engine, prompt: tuple[int, ...], reference: list[Any]
 ) -> None:
-    forget_slots(engine)
+    forget(engine)
     cached(ask(engine, prompt[:200] + prompt[50:80], 0))
     assert cached(ask(engine, prompt, 4)) == 200
     assert_agrees(4, reference)
 
 
-def test_from_a_saved_prefix_in_another_stream(
+def test_from_a_kept_prefix_in_another_stream(
     engine: Engine, prompt: tuple[int, ...], reference: list[Any]
 ) -> None:
-    forget_slots(engine)
+    forget(engine)
     cached(ask(engine, prompt[:PREFIX] + prompt[90:99], 0, PREFIX))
-    forget_slots(engine)
     beside = ask(engine, prompt[5:20], 0)
     ours = ask(engine, prompt, 5, PREFIX)
     assert cached(ours) == PREFIX
     cached(beside)
     assert_agrees(5, reference)
+
+
+def test_copied_from_a_stream_that_is_at_work(
+    engine: Engine, prompt: tuple[int, ...], reference: list[Any]
+) -> None:
+    forget(engine)
+    busy = iter(engine.generate(Request(prompt[:300], 60, lane=Lane.BATCH)))
+    next(busy)
+    assert cached(ask(engine, prompt, 6)) == 300
+    list(busy)
+    assert_agrees(6, reference)
+
+
+def test_a_talk_that_was_moved_to_memory_and_back(
+    engine: Engine, prompt: tuple[int, ...], reference: list[Any]
+) -> None:
+    forget(engine)
+    talk = Request(prompt[:-1], 1)
+    list(engine.generate(talk))
+    for number in range(engine._context.shape.sequences):
+        list(engine.generate(Request(prompt[number + 1 : number + 300], 1)))
+    assert cached(ask(engine, prompt, 7)) == PROMPT - 1
+    assert_agrees(7, reference)
+
+
+def test_after_interruptions(
+    engine: Engine,
+    prompt: tuple[int, ...],
+    reference: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forget(engine)
+    decode, count = engine._context.decode, iter(range(1000))
+
+    def interrupted(rows: list[Row]) -> bool:
+        return next(count) % 3 != 1 and decode(rows)
+
+    monkeypatch.setattr(engine._context, "decode", interrupted)
+    cached(ask(engine, prompt, 8, PREFIX))
+    assert_agrees(8, reference)

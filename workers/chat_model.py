@@ -6,7 +6,7 @@ output is, by a grammar that llama.cpp enforces while it samples.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -218,15 +218,16 @@ def _merged(messages: Sequence[BaseMessage]) -> Iterator[Message]:
 
 
 def _blocks(message: BaseMessage) -> tuple[tuple[str, ...], str]:
-    """The text of a message: the parts marked as shared with other requests, and the rest."""
+    """The text of a message: what stands first and is marked as shared, and the rest."""
     if isinstance(message.content, str):
         return (), message.content
-    shared = tuple(
-        block["text"]
-        for block in message.content
-        if isinstance(block, dict) and "cache_control" in block
-    )
+    marked: Iterator[Any] = takewhile(_is_shared, message.content)
+    shared = tuple(str(block["text"]) for block in marked)
     return shared, message.text[sum(map(len, shared)) :]
+
+
+def _is_shared(block: Any) -> bool:
+    return isinstance(block, dict) and block.get("type") == "text" and "cache_control" in block
 
 
 def _role(message: BaseMessage) -> str:
