@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from workers import doctor
-from workers.engine import library
+from workers.engine import drift, library, memory, profile, weights
+from workers.engine.profile import Choice, Trial
 from workers.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -64,3 +66,38 @@ def test_knows_what_the_build_leaves_unused(tmp_path: Path) -> None:
     built = "CPU : AVX = 1 | AVX2 = 1 | "
     assert doctor.unused_instructions(built, cpuinfo) == ["AVX512"]
     assert doctor.unused_instructions(built, tmp_path / "none") == []
+
+
+def test_shows_each_knob_with_what_was_measured() -> None:
+    source = weights.source("")
+    measured = replace(
+        profile.fallback(Settings()),
+        prefill_rate=300.0,
+        measured=(
+            Trial("flash_attention", "True", "decode1", 25.0, "ms"),
+            Trial("flash_attention", "False", "decode1", 20.0, "ms"),
+            Trial("chosen", "", "prefill", 300.0, "tokens/s"),
+        ),
+        choices=(Choice("flash_attention", "False", "True takes 25% more", 0.0),),
+    )
+    before = {check["name"]: check for check in doctor.examine(Settings())["checks"]}
+    assert before["engine profile"]["verdict"] == "warn"
+    assert "tune" in before["engine profile"]["way_out"]
+    profile.store(measured, profile.place(source), {})
+    found = doctor.examine(Settings())
+    after = {check["name"]: check["found"] for check in found["checks"]}
+    assert after["engine profile"] == "prefill 300 tokens/s"
+    assert after["engine flash attention"].startswith("False, True takes 25% more; True: 1 row 25")
+    assert "KV" in after["engine memory"]
+    assert found["profile"]["prefill_rate"] == 300
+    assert not drift.Drift(measured, profile.place(source)).tell(1, 1.0)
+    drift.Drift(measured, profile.place(source)).tell(30_000, 300.0)
+    slower = {check["name"]: check for check in doctor.examine(Settings())["checks"]}
+    assert slower["engine profile"]["verdict"] == "warn"
+
+
+def test_memory_that_is_too_small_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available", lambda: 1000)
+    checks = {check["name"]: check for check in doctor.examine(Settings())["checks"]}
+    assert checks["engine memory"]["verdict"] == "warn"
+    assert "free" in checks["engine memory"]["found"]
