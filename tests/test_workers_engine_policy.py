@@ -76,12 +76,29 @@ def test_only_the_backgrounds_own_steps_may_be_interrupted(ours: LanePolicy, clo
 
 def test_the_floor_is_a_small_step(ours: LanePolicy, clock: Clock) -> None:
     reader, jobs = decoding(INTERACTIVE), [prefilling(BATCH, 100), prefilling(BATCH)]
+    assert planned(ours, *jobs, reader) == [(reader, 1)]
     clock.now += STARVATION_FLOOR
     assert planned(ours, *jobs, reader) == [(jobs[0], 100), (jobs[1], FLOOR_CHUNK - 100)]
     assert planned(ours, *jobs, reader) == [(reader, 1)]
     writers = [decoding(BATCH), decoding(BATCH)]
+    assert planned(ours, *writers, reader) == [(reader, 1)]
     clock.now += STARVATION_FLOOR
     assert planned(ours, *writers, reader) == [(writers[0], 1), (writers[1], 1)]
+
+
+def test_a_floor_step_longer_than_its_period_does_not_starve_people(
+    ours: LanePolicy, clock: Clock
+) -> None:
+    reader, job = decoding(INTERACTIVE), prefilling(BATCH)
+    assert planned(ours, job, reader) == [(reader, 1)]
+    clock.now += STARVATION_FLOOR
+    assert planned(ours, job, reader) == [(job, FLOOR_CHUNK)]
+    clock.now += 3 * STARVATION_FLOOR  # so long it takes
+    assert planned(ours, job, reader) == [(reader, 1)]
+    clock.now += STARVATION_FLOOR / 2
+    assert planned(ours, job, reader) == [(reader, 1)]
+    clock.now += STARVATION_FLOOR / 2
+    assert planned(ours, job, reader) == [(job, FLOOR_CHUNK)]
 
 
 def test_background_that_has_just_come_is_not_starving(ours: LanePolicy, clock: Clock) -> None:
@@ -90,6 +107,13 @@ def test_background_that_has_just_come_is_not_starving(ours: LanePolicy, clock: 
         clock.now += STARVATION_FLOOR
         assert planned(ours, reader) == [(reader, 1)]
     assert planned(ours, reader, job) == [(reader, 1)]
+
+
+def test_after_a_quiet_time_a_person_goes_first(ours: LanePolicy, clock: Clock) -> None:
+    job, reader = prefilling(BATCH), prefilling(INTERACTIVE, 100)
+    planned(ours, job)
+    clock.now += 10 * STARVATION_FLOOR
+    assert planned(ours, job, reader) == [(reader, 100)]
 
 
 def test_prompts_share_a_step_in_the_order_they_came(ours: LanePolicy) -> None:

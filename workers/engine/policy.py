@@ -43,17 +43,20 @@ class LanePolicy:
         """`batch_tokens`: rows of one decode."""
         self._batch_tokens = batch_tokens
         self._background_ran = time.monotonic()
+        self._background_waits = False
 
     def plan(self, active: Items[Sequence]) -> Plan:
         """The shares of the next step."""
         people = [sequence for sequence in active if sequence.interactive]
         background = [sequence for sequence in active if not sequence.interactive]
         now = time.monotonic()
+        if not self._background_waits:  # it ran until now, however long, or was not there
+            self._background_ran = now
         starving = now - self._background_ran >= STARVATION_FLOOR
         if people and not (background and starving):
-            self._background_ran = self._background_ran if background else now
+            self._background_waits = bool(background)
             return Plan(self._for_people(people))
-        self._background_ran = now
+        self._background_waits = False
         if people:
             return Plan(tuple(_prompts(background, FLOOR_CHUNK) or _last_tokens(background)))
         return Plan(self._for_background(background), interruptible=True)
