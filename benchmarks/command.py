@@ -16,7 +16,7 @@ from workers.settings import Settings
 
 def run(arguments: Namespace) -> int:
     """Run what the command line asks for. 1 when a row could not be measured."""
-    library.quiet()
+    library.quiet()  # weights may be made before an engine is
     began = time.monotonic()
     bench = _prepared(arguments)
     rows = [row for workload in chosen(arguments) for row in _run(workload, bench)]

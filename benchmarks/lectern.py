@@ -5,6 +5,7 @@ The only module here that knows the engine's interface.
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from benchmarks import models
 from benchmarks.peer import Turn
 from workers.chat_model import LecternChat
-from workers.engine import weights
+from workers.engine import library, weights
 from workers.engine.engine import Engine
 from workers.engine.profile import profile_for
 from workers.engine.requests import Request
@@ -39,6 +40,7 @@ class Lectern:
 
         With `compose` evidence is joined from passages that were read apart: approximate.
         """
+        library.quiet()
         settings = Settings()
         source = model if model != models.lectern() else weights.source(settings.model)
         self._engine = Engine(model, settings, profile_for(settings, source), folder)
@@ -51,7 +53,7 @@ class Lectern:
     ) -> Iterator[str]:
         """See Peer."""
         asked = self._chat.stream(
-            [_message(turn) for turn in turns],
+            [_message(turn) for turn in self._ordered(turns)],
             max_tokens=max_tokens,
             ignore_eos=True,
             compose=self._compose,
@@ -67,9 +69,7 @@ class Lectern:
 
         That is up to the end of the first shared part of a message, or of the system message.
         """
-        prompt = self._engine.prompt(
-            [Message(turn.role, turn.content, turn.shared) for turn in turns]
-        )
+        prompt = self._engine.prompt([_engine_message(turn) for turn in turns])
         shared = prompt.prefixes[-1]
         asked = Request(
             prompt=prompt.tokens[:shared],
@@ -81,6 +81,14 @@ class Lectern:
         for _ in self._engine.generate(asked):
             pass
 
+    def _ordered(self, turns: Sequence[Turn]) -> list[Turn]:
+        """With the passages of the question in the order that finds most of them computed."""
+        *before, last = turns
+        if len(last.shared) < 2:
+            return list(turns)
+        order = self._engine.cheapest_order([_engine_message(turn) for turn in turns])
+        return [*before, replace(last, shared=tuple(last.shared[each] for each in order))]
+
     def cpu_seconds(self) -> float:
         """See Peer. The engine lives in this process."""
         return time.process_time()
@@ -88,6 +96,10 @@ class Lectern:
     def close(self) -> None:
         """See Peer."""
         self._engine.close()
+
+
+def _engine_message(turn: Turn) -> Message:
+    return Message(turn.role, turn.content, turn.shared)
 
 
 def _message(turn: Turn) -> BaseMessage:

@@ -54,9 +54,11 @@ class Setting:
 class Server:
     """A process that speaks OpenAI's chat completions on a port of the loopback."""
 
-    def __init__(self, name: str, command: Sequence[str], port: int, extra: dict[str, Any]) -> None:
-        """Start it and wait until it answers. Raises PeerMissing when it does not."""
-        self.name = name
+    def __init__(
+        self, name: str, command: Sequence[str], port: int, extra: dict[str, Any], ready: str
+    ) -> None:
+        """Start it and wait until it answers at the path `ready`. Raises PeerMissing if not."""
+        self.name, self._ready = name, ready
         self._port, self._extra = port, extra
         # Not closed here: the process writes to it as long as it lives.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - see above
@@ -125,7 +127,7 @@ class Server:
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=2)
         try:
-            connection.request("GET", "/v1/models")
+            connection.request("GET", self._ready)
             return connection.getresponse().status == 200
         except (OSError, http.client.HTTPException):
             return False
@@ -144,7 +146,8 @@ def llama_server(
     port = free_port()
     place = ["-m", str(model), "--host", "127.0.0.1", "--port", str(port)]
     command = [str(program), *place, *setting.options(slot_tokens, threads)]
-    return Server(f"llama-server {setting.name}", command, port, {"ignore_eos": True})
+    extra = {"ignore_eos": True}
+    return Server(f"llama-server {setting.name}", command, port, extra, "/health")
 
 
 def python_server(model: Path, *, context: int, threads: int) -> Server:
@@ -164,7 +167,7 @@ def python_server(model: Path, *, context: int, threads: int) -> Server:
     bias = {str(token): -100.0 for token in END_TOKENS}
     command = [sys.executable, "-m", "llama_cpp.server", *words]
     extra = {"logit_bias": bias, "logit_bias_type": "input_ids"}
-    return Server("llama_cpp.server", command, port, extra)
+    return Server("llama_cpp.server", command, port, extra, "/v1/models")
 
 
 def _pieces(answer: Iterable[bytes]) -> Iterator[str]:
