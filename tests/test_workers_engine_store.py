@@ -96,6 +96,13 @@ def test_a_part_that_was_left_is_removed(store: StateStore) -> None:
     assert [path.name for path in files(store)] == [blob_of().name]
 
 
+def test_a_part_that_another_worker_writes_stays(store: StateStore) -> None:
+    part = store._folder / f"half.{os.getppid()}.part"
+    part.write_bytes(b"x")
+    store.blobs()
+    assert part.exists()
+
+
 def test_a_write_that_fails_leaves_nothing(
     store: StateStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

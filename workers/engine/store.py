@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import structlog
 
 MAGIC = b"LECTKV02"
@@ -64,7 +65,8 @@ class StateStore:
     def blobs(self) -> list[Blob]:
         """What the folder holds, oldest first; what was left half-written is removed."""
         for part in self._folder.glob("*.part"):
-            part.unlink(missing_ok=True)
+            if not _being_written(part):
+                part.unlink(missing_ok=True)
         found = []
         for path in sorted(self._folder.glob(f"*{SUFFIX}"), key=lambda one: one.stat().st_mtime):
             blob = _head(path)
@@ -125,7 +127,7 @@ class StateStore:
 
     def _write(self, blob: Blob, state: Any) -> bool:
         path = self._folder / blob.name
-        part = path.with_suffix(".part")
+        part = path.with_suffix(f".{os.getpid()}.part")
         try:
             if _free_bytes(self._folder) < blob.size + ROOM_LEFT:
                 log.warning("kv_store_full", free=_free_bytes(self._folder))
@@ -141,6 +143,12 @@ class StateStore:
             log.warning("kv_state_not_written", error=str(error))
             return False
         return True
+
+
+def _being_written(part: Path) -> bool:
+    """Whether the process that a half-written file is named for still lives: another worker."""
+    writer = part.suffixes[-2].removeprefix(".") if len(part.suffixes) > 1 else ""
+    return writer.isdigit() and int(writer) != os.getpid() and psutil.pid_exists(int(writer))
 
 
 def _private(path: str, flags: int) -> int:
