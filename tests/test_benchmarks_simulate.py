@@ -76,14 +76,14 @@ def test_a_floor_keeps_the_background_going() -> None:
     assert served.background_end == pytest.approx(5, abs=1)
 
 
-def test_a_floor_that_takes_longer_than_its_period_starves_people() -> None:
+def test_a_floor_takes_no_more_than_its_share() -> None:
     calls = [section(100_000, 1), person(0.0, 100, 500)]
     slow = Paused(floor=0.1)  # a floor step of 128 rows takes longer than that
-    assert run(*calls, policy=slow).people[0].gaps[0] > 50
+    gaps = run(*calls, policy=slow).people[0].gaps
+    assert sum(gap for gap in gaps if gap > 0.1) > sum(gaps) / 2
     bounded = Paused(floor=0.1, floor_share=0.1)
     gaps = run(*calls, policy=bounded).people[0].gaps
-    assert max(gaps) < 0.14
-    assert sum(gap > 0.1 for gap in gaps) / len(gaps) < 0.01
+    assert 0 < sum(gap - 0.001 for gap in gaps if gap > 0.1) < 0.3 * sum(gaps)
 
 
 def test_a_beginning_is_computed_once() -> None:

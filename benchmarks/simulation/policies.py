@@ -81,29 +81,34 @@ class Paused:
     interrupts: bool = True
     name: str = "background paused"
     _ran: float = NEVER
+    _waits: bool = False
     _floor_began: float = NEVER
     _floor_took: float = 0.0
 
     def plan(self, active: Sequence[Running], now: float) -> Plan:
-        """As `workers.engine.policy.LanePolicy`."""
+        """As `workers.engine.policy.LanePolicy`, but for `floor_share`."""
         people = [one for one in active if one.call.interactive]
         background = [one for one in active if not one.call.interactive]
-        if self._ran == NEVER:
+        if not self._waits:
             self._ran = now
         if self._floor_began != NEVER:
             self._floor_took, self._floor_began = now - self._floor_began, NEVER
-        # Counted from the beginning of the last one, as the engine does.
-        pause = max(self.floor, self._floor_took / self.floor_share)
+        pause = max(self.floor, self._floor_took * (1 / self.floor_share - 1))
         if people and not (background and now - self._ran >= pause):
-            self._ran = self._ran if background else now
-            reading = _answers(people)
-            chunk = SHARED_CHUNK if reading else self.batch
-            riding = _answers(background) if self.rides and reading else []
-            return Plan((*reading, *_prompts(people, chunk), *riding))
-        self._ran, self._floor_began = now, now if people else NEVER
+            self._waits = bool(background)
+            return Plan(self._for_people(people, background))
+        self._waits, self._floor_began = False, now if people else NEVER
         chunk = self.floor_chunk if people else self.batch
         shares = _prompts(background, chunk) or _answers(background)
         return Plan(tuple(shares), interruptible=self.interrupts and not people)
+
+    def _for_people(
+        self, people: Sequence[Running], background: Sequence[Running]
+    ) -> tuple[Share, ...]:
+        reading = _answers(people)
+        chunk = SHARED_CHUNK if reading else self.batch
+        riding = _answers(background) if self.rides and reading else []
+        return (*reading, *_prompts(people, chunk), *riding)
 
 
 @dataclass(slots=True)
