@@ -288,12 +288,24 @@ def test_a_common_beginning_does_not_draw_a_lane_into_the_others_slots() -> None
     assert desk.take(asked(*system, 300, prefixes=(20,), lane=BATCH)).number == 0
 
 
-def test_people_get_the_slot_idle_for_longest() -> None:
+def test_people_get_the_slot_idle_for_longest_when_all_hold_talks() -> None:
     desk = Desk(Memory(3))
     taken = [desk.take(asked(number)) for number in range(3)]
+    for number, slot in enumerate(taken):
+        slot.tokens.append(number)
     for slot in (taken[1], taken[0], taken[2]):
         desk.slots.release(slot)
     assert desk.take(asked(9)) is taken[1]
+
+
+def test_a_new_talk_takes_an_empty_slot_of_the_background_before_another_talks() -> None:
+    desk = Desk(Memory(4))
+    talks = [desk.take(asked(*range(number, number + 99))) for number in (1, 200)]
+    for slot in talks:
+        slot.tokens.extend(range(99))
+        desk.slots.release(slot)
+    third = desk.take(asked(*range(400, 500)))
+    assert [*(slot.number for slot in talks), third.number] == [3, 2, 1]
 
 
 def test_stops_only_where_a_prefix_is_to_be_kept_and_is_not_yet() -> None:
