@@ -5,6 +5,7 @@ Each runs on a free port of the loopback, with its log in a file; nothing is kep
 
 import http.client
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from benchmarks import environment
 from benchmarks.errors import PeerMissing
 from benchmarks.peer import Turn
 
+#: Ends a server with us, however we end.
+LEASH = Path(__file__).resolve().parents[1] / "service" / "cli" / "leash.py"
 PATIENCE = 1_800.0
 START_SECONDS = 120.0
 #: End-of-generation tokens of the default model, for servers that can't be told to ignore them.
@@ -63,7 +66,10 @@ class Server:
         # Not closed here: the process writes to it as long as it lives.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - see above
         self._process = subprocess.Popen(
-            command, stdout=self._log, stderr=subprocess.STDOUT, env=environment.plain()
+            [sys.executable, str(LEASH), str(os.getpid()), *command],
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            env=environment.plain(),
         )
         try:
             self._await()

@@ -44,7 +44,7 @@ class Run:
     def __str__(self) -> str:
         """Its times and ratios."""
         return (
-            f"first token idle {_firsts(self.idle, 0.5):.3g} s, loaded p50"
+            f"{len(self.loaded)} chats beside, first token idle {_firsts(self.idle, 0.5):.3g} s, loaded p50"
             f" {_firsts(self.loaded, 0.5):.3g} s p95 {_firsts(self.loaded, 0.95):.3g} s;"
             f" p95 gap {1e3 * _gaps(self.idle):.3g} → {1e3 * _gaps(self.loaded):.3g} ms;"
             f" summaries {self.alone_seconds:.3g} → {self.beside_seconds:.3g} s"
@@ -106,15 +106,11 @@ def measure(bench: Bench, peer: Peer) -> Run:
         running = pool.submit(ask_together, peer, summaries())
         loaded = []
         for number in range(chats):
-            _pause(alone * (0.8 if number else 0.4) / chats)
+            time.sleep(alone * (0.8 if number else 0.4) / chats)
             if not running.done():
                 loaded.append(chat())
         beside = makespan(running.result())
     return Run(idle, loaded, alone, beside)
-
-
-def _pause(seconds: float) -> None:
-    time.sleep(seconds)
 
 
 def _firsts(replies: list[Reply], share: float) -> float:

@@ -27,7 +27,7 @@ QUICK = 3  #: of the settings
 
 def run(bench: Bench) -> Iterator[Row]:
     """Beside llama-server, and beside LangChain's stock and other one-at-a-time peers."""
-    size = Size(bench.size(1_000, 400), bench.size(80, 40), bench.size(160, 80))
+    size = Size(bench.size(1_000, 250), bench.size(80, 32), bench.size(160, 64))
 
     def work(peer: Peer, number: int) -> Timings:
         return {"all": summarise(peer, made(bench, f"summaries-{number}", DOCUMENTS, size), size)}
