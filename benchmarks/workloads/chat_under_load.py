@@ -44,8 +44,8 @@ class Run:
     def __str__(self) -> str:
         """Its times and ratios."""
         return (
-            f"{len(self.loaded)} chats beside, first token idle {_firsts(self.idle, 0.5):.3g} s, loaded p50"
-            f" {_firsts(self.loaded, 0.5):.3g} s p95 {_firsts(self.loaded, 0.95):.3g} s;"
+            f"first token idle {_firsts(self.idle, 0.5):.3g} s, in {len(self.loaded)} chats beside"
+            f" p50 {_firsts(self.loaded, 0.5):.3g} s p95 {_firsts(self.loaded, 0.95):.3g} s;"
             f" p95 gap {1e3 * _gaps(self.idle):.3g} → {1e3 * _gaps(self.loaded):.3g} ms;"
             f" summaries {self.alone_seconds:.3g} → {self.beside_seconds:.3g} s"
         )
