@@ -3,12 +3,13 @@
 import sys
 
 from benchmarks.arguments import parse
-from benchmarks.environment import prepare
+from benchmarks.environment import prepare, results
 
 if __name__ == "__main__":
     arguments = parse()
+    place = results()
     prepare()
     # Now, and not before: OpenMP reads its environment when it is loaded.
     from benchmarks.command import run
 
-    sys.exit(run(arguments))
+    sys.exit(run(arguments, place))

@@ -4,6 +4,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator
+from typing import TextIO
 
 from benchmarks import build, machine, models, report
 from benchmarks.bench import Bench
@@ -14,8 +15,8 @@ from workers.engine import library
 from workers.settings import Settings
 
 
-def run(arguments: Namespace) -> int:
-    """Run what the command line asks for. 1 when a row could not be measured."""
+def run(arguments: Namespace, results: TextIO) -> int:
+    """Run what was asked for and write rows to `results`. 1 when one could not be measured."""
     library.quiet()  # weights may be made before an engine is
     began = time.monotonic()
     bench = _prepared(arguments)
@@ -28,9 +29,9 @@ def run(arguments: Namespace) -> int:
         time.monotonic() - began,
     )
     if arguments.json:
-        print(report.as_json(rows))
+        print(report.as_json(rows), file=results, flush=True)
     else:
-        report.show(outcome)
+        report.show(outcome, results)
     place = report.keep(outcome)
     print(f"  {outcome.seconds:.0f} s; kept in {place.name} in benchmarks/results", file=sys.stderr)
     return int(any(row.ratio is None for row in rows))

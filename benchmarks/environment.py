@@ -1,6 +1,7 @@
-"""OpenMP's environment: what a worker sets before its libraries are loaded, for Lectern alone.
+"""The process's surroundings: standard output, and OpenMP's environment. Imports nothing heavy.
 
-Peers run without it, as their users would start them. Imports no heavy library.
+What a worker sets for OpenMP before its libraries are loaded is for Lectern alone; peers run
+without it, as their users would start them.
 """
 
 import os
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from workers.preparation import openmp
 from workers.settings import settings
@@ -16,11 +18,21 @@ TUNE = ["-m", "workers.tune", "--quick", "--missing"]
 _added: dict[str, str] = {}
 
 
+def results() -> TextIO:
+    """Standard output for results alone; whatever else prints there goes to standard error.
+
+    Libraries log to it, and so do processes of ours; by the descriptor all are caught.
+    """
+    ours = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return ours
+
+
 def prepare() -> None:
     """Measure the machine if that was never done, as a worker does, and set what it found."""
     if settings().tune == "auto":
-        # Before `openmp` would do it: standard output belongs to the results.
-        subprocess.run([sys.executable, *TUNE], stdout=sys.stderr, check=False)
+        # Here and not by `openmp`, which would be silent about it.
+        subprocess.run([sys.executable, *TUNE], check=False)
     _added.update({name: value for name, value in openmp().items() if name not in os.environ})
     os.environ.update(_added)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -62,9 +62,9 @@ def table(rows: Sequence[Row]) -> Table:
     return made
 
 
-def show(outcome: Outcome) -> None:
-    """Print the table on standard output."""
-    console = Console(highlight=False)
+def show(outcome: Outcome, file: TextIO) -> None:
+    """Print the table."""
+    console = Console(file=file, highlight=False)
     if not console.is_terminal:
         console.width = WIDE
     console.print(table(outcome.rows))

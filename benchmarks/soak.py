@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from benchmarks import models, prompts, report
+from benchmarks import environment, models, prompts, report
 from benchmarks.clock import Question, ask, ask_together
 from benchmarks.corpus import Corpus
 from benchmarks.figures import Row, slope
@@ -56,10 +56,11 @@ def main(words: Sequence[str] | None = None) -> int:
     asked = ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     asked.add_argument("--minutes", type=float, default=60.0)
     minutes = asked.parse_args(words).minutes
+    place = environment.results()
     library.quiet()
     with TemporaryDirectory() as folder:
         record = soak(models.lectern(), Path(folder), 60 * minutes)
-    print(report.as_json(list(rows(record))))
+    print(report.as_json(list(rows(record))), file=place, flush=True)
     return 0
 
 

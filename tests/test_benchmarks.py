@@ -1,7 +1,10 @@
 """The parts of the benchmarks that measure nothing: numbers, texts, settings, verdicts."""
 
+import io
 import json
 import os
+import subprocess
+import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -87,6 +90,24 @@ def test_results_are_kept(tmp_path: Path) -> None:
     kept = json.loads(place.read_text())
     assert kept["machine"] == {"cores": 2}
     assert [one["met"] for one in kept["rows"]] == [True, None]
+
+
+def test_standard_output_is_for_results_alone() -> None:
+    code = (
+        "import os, sys; from benchmarks.environment import results; place = results();"
+        "print('chatter'); os.system('echo of children'); print('[]', file=place)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "[]\n"
+    assert {"chatter", "of children"} <= set(told.stderr.splitlines())
+
+
+def test_the_table_shows_what_was_not_measured() -> None:
+    shown = io.StringIO()
+    report.show(report.Outcome([row(1.5, 1.3), row(None, 1.0)], {}, {}, ["a note"], 3.0), shown)
+    assert "1.5" in shown.getvalue()
+    assert "–" in shown.getvalue()
+    assert "note: a note" in shown.getvalue()
 
 
 def test_texts_are_distinct_and_repeatable() -> None:

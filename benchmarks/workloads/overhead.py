@@ -38,11 +38,7 @@ def run(bench: Bench) -> Iterator[Row]:
         Question(prompts.section(corpus.text(PROMPT_TOKENS)), bench.size(400, 120), True)
         for _ in range(SEQUENCES)
     ]
-    with (
-        bench.lectern() as lectern,
-        watched("llama_decode") as decode,
-        watched("llama_sampler_sample") as sample,
-    ):
+    with bench.lectern() as lectern, watched("llama_decode") as decode:
         ask_together(lectern, questions)
     busy = decode.ended - decode.began
     outside = busy - decode.seconds
@@ -53,8 +49,7 @@ def run(bench: Bench) -> Iterator[Row]:
         "lower",
         "llama_decode's own time",
         f"{SEQUENCES} sequences, {decode.calls} steps of {1e3 * busy / decode.calls:.3g} ms,"
-        f" of which {1e3 * outside / decode.calls:.3g} ms outside llama_decode, sampling"
-        f" {1e3 * sample.seconds / decode.calls:.3g} ms of it",
+        f" of which {1e3 * outside / decode.calls:.3g} ms outside llama_decode",
     )
 
 
