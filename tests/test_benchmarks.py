@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import arguments, clock, command, environment, prompts, report, servers
+from benchmarks import arguments, clock, command, environment, prompts, report, servers, soak
 from benchmarks.bench import Bench, Timings
 from benchmarks.corpus import Corpus
 from benchmarks.figures import Row, Sample, percentile, slope
@@ -237,6 +238,16 @@ def test_the_launcher_hands_over_what_was_said() -> None:
     ]  # fmt: skip
     nothing = Namespace(quick=False, json=False, only=[], data=None)
     assert launcher.words(nothing) == []
+
+
+def test_a_soak_sees_growth_and_drift() -> None:
+    record = soak.Record(began=time.monotonic() - 3_600)
+    record.memory = [(second, 1_000 + second / 36) for second in range(0, 3_600, 60)]
+    record.batches = [(second, 2.0 if second < 1_800 else 1.0) for second in range(0, 3_600, 60)]
+    growth, drift = soak.rows(record)
+    assert growth.ratio == pytest.approx(100 / 1_060, abs=0.002)
+    assert growth.met is False
+    assert drift.ratio == 0.5
 
 
 def test_pieces_of_a_stream() -> None:
