@@ -1,6 +1,6 @@
 """How much memory a model will take, said before it is loaded and refused when it can't fit.
 
-Compute buffers follow what llama.cpp reserved for a model of llama's shape, within 15 %
+Compute buffers are an upper bound for models of llama's shape, up to 15 % without flash attention
 (docs/decisions/0021-tuner.md); the rest is arithmetic.
 """
 
