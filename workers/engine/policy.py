@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from workers.engine.sequence import Sequence
 
+#: So many sequences use the kernels well: with fewer, prompts that wait are read first.
+WRITE_TOGETHER = 4
 #: While another person's answer is being written, a prompt advances in small pieces.
 SHARED_CHUNK = 64
 #: The background gets a step at least this often (seconds), however many people ask, and a small
@@ -68,8 +70,18 @@ class LanePolicy:
         return (*reading, *_prompts(people, chunk))
 
     def _for_background(self, background: Items[Sequence]) -> tuple[Share, ...]:
-        """Prompts first: then all slots write together, which costs least for each token."""
-        return tuple(_prompts(background, self._batch_tokens) or _last_tokens(background))
+        """Prompts first, until enough can write together: that costs least for each token.
+
+        Those that can go on beside further prompts, so that a first result is not held back.
+        """
+        writing = _last_tokens(background)
+        together = writing if len(writing) >= WRITE_TOGETHER else []
+        prompts = _prompts(background, self._batch_tokens - _rows(together))
+        return (*together, *prompts) if prompts else tuple(writing)
+
+
+def _rows(shares: Items[Share]) -> int:
+    return sum(len(share.tokens) for share in shares)
 
 
 def _last_tokens(sequences: Items[Sequence]) -> list[Share]:
