@@ -79,6 +79,7 @@ class Fleet:
             "LECTERN_CONTEXT": "1280",
             "LECTERN_THREADS": "1",
             "LECTERN_TUNE": "off",
+            "LECTERN_WARM": "off",  # one thread has enough to do
             "LECTERN_BATCH_SLOTS": "4",
         }
 

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from ingest.settings import settings as ingest_settings
 from workers.chat_model import LecternChat
-from workers.engine import library, memory, weights
+from workers.engine import library, weights
 from workers.engine.engine import Engine
 from workers.engine.profile import profile_for
 from workers.jobs import Lane
@@ -83,7 +83,6 @@ def load(settings: Settings) -> Language:
     data = ingest_settings().data
     profile = profile_for(settings, weights.source(settings.model))
     path = weights.chosen(settings.model, models_folder(data), profile.weights)
-    memory.require(path, settings, profile)
     engine = Engine(path, settings, profile, kv_folder(data))
     return Language(
         chat=LecternChat(engine=engine, repeat_penalty=1.1),
