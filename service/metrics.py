@@ -25,6 +25,8 @@ COUNTERS = {
     "drafted_tokens": "Tokens that prompt lookup proposed.",
     "accepted_tokens": "Of them, what the model would have said.",
     "preemptions": "Background steps that a person interrupted.",
+    "comparable_tokens": "Prompt tokens in steps such as the tuner measured.",
+    "comparable_seconds": "Seconds spent in those steps.",
     "prefix_hits": "Prompts that began with a kept prefix.",
 }
 GAUGES = {
@@ -32,6 +34,7 @@ GAUGES = {
     "background": "Sequences that nobody waits for.",
     "waiting": "Sequences without a slot.",
     "slots": "Sequences there is room for.",
+    "seconds_per_token": "What a token of a prompt takes lately.",
     "prefix_bytes": "KV states of prefixes in memory.",
     "disk_bytes": "KV states of prefixes on disk.",
 }

@@ -25,6 +25,7 @@ from ingest.sniff import media_type
 from ingest.vectors import Entry, Hit
 from workers import jobs, submit
 from workers.engine.load import Load
+from workers.engine.profile import fallback
 from workers.engine.requests import Finish, FinishReason, Request, Usage
 from workers.engine.sequence import Answer
 from workers.engine.template import Message, Prompt
@@ -132,6 +133,7 @@ class MemoryEngine:
     """As much of an engine as a runtime looks at: what it keeps, and of whom."""
 
     alive = idle = True
+    profile = fallback(Settings())
 
     def __init__(self) -> None:
         self.kept: dict[tuple[int, ...], frozenset[str]] = {}

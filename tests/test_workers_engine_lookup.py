@@ -10,78 +10,67 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.engine.engine import Engine
-from workers.engine.lookup import GRAM, TRY_AGAIN, Lookup
+from workers.engine.lookup import GRAM, Lookup
 from workers.engine.requests import Request, Sampling
+from workers.jobs import Lane
 
-#: Rows that cost nothing more, and rows that cost as much as steps.
-FREE = {1: 1.0, 2: 1.0, 4: 1.0, 8: 1.0}
-DEAR = {1: 1.0, 2: 2.0, 4: 4.0, 8: 8.0}
+#: Rows that cost nothing more, for one sequence and for eight.
+FREE = tuple((sequences, rows, 1.0) for sequences in (1, 8) for rows in (1, 2, 4, 8))
 MANY = 1000
 TOKENS = st.lists(st.integers(0, 3), max_size=60)
 
 
-def followed(tokens: list[int], draft: tuple[int, ...]) -> bool:
-    """Whether the draft follows the last words somewhere before their end."""
+def followed(tokens: list[int], guess: tuple[int, ...]) -> bool:
+    """Whether the guess follows the last words somewhere before their end."""
     gram = tokens[-GRAM:]
     return any(
-        tokens[end - GRAM : end] == gram and tuple(tokens[end : end + len(draft)]) == draft
+        tokens[end - GRAM : end] == gram and tuple(tokens[end : end + len(guess)]) == guess
         for end in range(GRAM, len(tokens))
     )
 
 
-@given(TOKENS, TOKENS, st.integers(-1, 10))
-def test_drafts_are_what_followed_before(prompt: list[int], written: list[int], limit: int) -> None:
-    lookup, tokens = Lookup(tuple(prompt), FREE), list(prompt)
+@given(TOKENS, TOKENS, st.integers(0, 10))
+def test_guesses_are_what_followed_before(
+    prompt: list[int], written: list[int], limit: int
+) -> None:
+    lookup, tokens = Lookup(tuple(prompt)), list(prompt)
     for token in written:
         lookup.push(token)
         tokens.append(token)
-        draft = lookup.draft(limit)
-        assert len(draft) <= max(0, limit)
-        assert not draft or followed(tokens, draft)
+        guess = lookup.guess(limit)
+        assert len(guess) <= limit
+        assert not guess or followed(tokens, guess)
         seen = any(tokens[end - GRAM : end] == tokens[-GRAM:] for end in range(GRAM, len(tokens)))
-        assert bool(draft) == (seen and limit > 0)
+        assert bool(guess) == (seen and limit > 0)
 
 
 def test_the_latest_place_counts() -> None:
-    lookup = Lookup((1, 2, 3, 7, 7, 1, 2, 3, 8, 8, 1, 2, 3), FREE)
-    assert lookup.draft(2) == (8, 8)
-    assert lookup.draft(0) == ()
+    lookup = Lookup((1, 2, 3, 7, 7, 1, 2, 3, 8, 8, 1, 2, 3))
+    assert lookup.guess(2) == (8, 8)
+    assert lookup.guess(0) == ()
 
 
 def test_nothing_to_go_by() -> None:
-    assert Lookup((), FREE).draft(MANY) == ()
-    assert Lookup((1, 2), FREE).draft(MANY) == ()
-    assert Lookup((1, 2, 3, 4), FREE).draft(MANY) == ()
+    for prompt in ((), (1, 2), (1, 2, 3, 4)):
+        assert Lookup(prompt).guess(MANY) == ()
+        assert Lookup(prompt).expected(MANY) == 1
 
 
-def repeating(row_cost: dict[int, float]) -> Lookup:
-    return Lookup((1, 2, 3, *range(10, 30), 1, 2, 3), row_cost)
-
-
-def test_as_many_rows_as_pay() -> None:
-    assert len(repeating(FREE).draft(MANY)) == 7
-    assert repeating(DEAR).draft(MANY) == ()
-    assert repeating({}).draft(MANY) == ()
-    assert len(repeating({1: 1.0, 2: 1.1, 4: 1.3, 8: 9.0}).draft(MANY)) == 3
-
-
-def test_stops_when_drafts_are_wrong_and_tries_again() -> None:
-    lookup = repeating({1: 1.0, 2: 1.2, 4: 1.5})
-    assert lookup.draft(MANY)
-    for _ in range(12):
-        lookup.judged(3, 0)
-    drafts = [len(lookup.draft(MANY)) for _ in range(2 * TRY_AGAIN)]
-    assert drafts.count(0) == len(drafts) - 2
-    assert drafts.count(1) == 2
+def test_expects_what_was_right_lately() -> None:
+    lookup = Lookup((1, 2, 3, *range(10, 30), 1, 2, 3))
+    assert 1 < lookup.expected(1) < lookup.expected(3) < 4
+    before = lookup.expected(3)
+    lookup.judged(3, 3)
+    assert lookup.expected(3) > before
     for _ in range(30):
-        lookup.judged(1, 1)
-    assert len(lookup.draft(MANY)) == 3
+        lookup.judged(3, 0)
+    assert 1 < lookup.expected(3) < 1.1
 
 
 @pytest.fixture(scope="module")
 def drafting(model_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """An engine that has been told that rows cost nothing, so that it always drafts."""
-    profile = replace(PROFILE, row_cost=tuple(FREE.items()))
+    profile = replace(PROFILE, step_cost=FREE)
     engine = opened(model_file, tmp_path_factory.mktemp("kv"), profile=profile)
     yield engine
     engine.close()
@@ -123,10 +112,27 @@ def test_right_drafts_save_steps_and_wrong_ones_leave_no_trace(drafting: Engine)
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("sampling", [Sampling(temperature=0.7), Sampling(grammar='root ::= "a"+')])
-def test_nothing_is_drafted_where_it_could_not_be_checked(
-    drafting: Engine, sampling: Sampling
-) -> None:
-    before = drafting.load().drafted_tokens
-    text_of(drafting.generate(asked(drafting, COPYING, max_tokens=20, sampling=sampling)))
-    assert drafting.load().drafted_tokens == before
+def test_drafts_in_company_change_nothing_either(drafting: Engine) -> None:
+    requests = [
+        asked(drafting, text, max_tokens=24 + 4 * number, lane=Lane.BATCH)
+        for number, text in enumerate((COPYING, CHINESE, "Name three colours.", COPYING + "?"))
+    ]
+    before = drafting.load()
+    answers = [drafting.generate(request) for request in requests]
+    for request, answer in zip(requests, answers, strict=True):
+        assert_greedy(drafting, request, tokens_of(drafting, text_of(answer)))
+    after = drafting.load()
+    assert after.accepted_tokens > before.accepted_tokens
+
+
+@pytest.mark.model
+def test_a_draft_is_checked_by_a_grammar_and_by_a_draw_too(drafting: Engine) -> None:
+    many = Sampling(grammar='root ::= "a"+', ignore_eos=True)
+    before = drafting.load()
+    assert set(
+        text_of(drafting.generate(asked(drafting, COPYING, max_tokens=20, sampling=many)))
+    ) == {"a"}
+    assert drafting.load().accepted_tokens > before.accepted_tokens
+    drawn = Sampling(temperature=0.01, seed=3)
+    asked_for = asked(drafting, COPYING, max_tokens=20, sampling=drawn)
+    assert_greedy(drafting, asked_for, tokens_of(drafting, text_of(drafting.generate(asked_for))))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from workers.engine import policy
+from workers.engine.drafter import Drafter
 from workers.engine.policy import FLOOR_CHUNK, SHARED_CHUNK, STARVATION_FLOOR, LanePolicy
 from workers.engine.requests import Request
 from workers.engine.sequence import SHARED_TOKENS, Answer, Sequence
@@ -33,7 +34,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def ours(clock: Clock) -> LanePolicy:
-    return LanePolicy(ROWS)
+    return LanePolicy(ROWS, Drafter((), ROWS))
 
 
 def prefilling(lane: Lane, length: int = 1000, *stops: int) -> Sequence:
@@ -48,7 +49,7 @@ def decoding(lane: Lane, *draft: int) -> Sequence:
     sequence = prefilling(lane, 3)
     sequence.tokens.extend(range(3))
     sequence.written.append(42)
-    lookup: Any = SimpleNamespace(draft=lambda limit: draft[:limit])
+    lookup: Any = SimpleNamespace(guess=lambda limit: draft[:limit])
     sequence.lookup = lookup
     return sequence
 
@@ -140,17 +141,15 @@ def test_a_piece_ends_where_a_prefix_is_kept(ours: LanePolicy) -> None:
 
 
 @pytest.mark.parametrize("lane", [BATCH, INTERACTIVE])
-def test_drafts_only_when_one_writes(ours: LanePolicy, lane: Lane) -> None:
-    writers = [decoding(lane, 7, 8, 9), decoding(lane, 7, 8, 9)]
+def test_all_that_write_get_equally_many_rows(lane: Lane, clock: Clock) -> None:
+    drafter: Any = SimpleNamespace(rows=lambda writing: 1 + len(writing))
+    ours = LanePolicy(ROWS, drafter)
+    writers = [decoding(lane, 7, 8, 9), decoding(lane, 7), decoding(lane)]
     (share,) = ours.plan(writers[:1]).shares
-    assert share.tokens == (42, 7, 8, 9)
-    assert [share.tokens for share in ours.plan(writers).shares] == [(42,), (42,)]
-
-
-def test_a_draft_never_goes_beyond_what_may_be_written(ours: LanePolicy) -> None:
-    writer = decoding(BATCH, *range(20))
-    (share,) = ours.plan([writer]).shares
-    assert len(share.tokens) == writer.request.max_tokens - 1  # one is written already
+    assert share.tokens == (42, 7)
+    shares = ours.plan(writers).shares
+    assert [share.tokens for share in shares] == [(42, 7, 8, 9), (42, 7, 42, 42), (42,) * 4]
+    assert [writer.guessed for writer in writers] == [3, 1, 0]
 
 
 def test_waits_for_a_prefix_that_another_computes_right_now() -> None:

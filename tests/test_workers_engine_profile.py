@@ -24,7 +24,7 @@ MEASURED = Profile(
     mlock=True,
     kv_type="f16",
     wait_policy="passive",
-    row_cost=((1, 0.02), (8, 0.08)),
+    step_cost=((1, 1, 0.02), (8, 1, 0.08)),
     prefill_rate=300.0,
     decode_rate=50.0,
     measured=(
@@ -94,7 +94,7 @@ def test_a_damaged_file_is_as_good_as_none(model: Path, text: str) -> None:
 def test_the_operators_word_goes_first(given: dict[str, Any], field: str, value: object) -> None:
     found = profile.overridden(MEASURED, Settings(**given))
     assert getattr(found, field) == value
-    assert not found.row_cost  # it was measured with another value
+    assert not found.step_cost  # it was measured with another value
     assert not found.prefill_rate
 
 

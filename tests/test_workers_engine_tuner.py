@@ -15,7 +15,7 @@ from workers.engine.knobs import knobs, locking
 from workers.engine.laboratory import Laboratory
 from workers.engine.profile import Profile, fallback
 from workers.engine.topology import Core, Node, Topology
-from workers.engine.tuner import WORK, Knob, TrialFailed, Tuner
+from workers.engine.tuner import STEPS, WORK, Knob, TrialFailed, Tuner
 from workers.errors import TuningFailed
 from workers.settings import Settings
 
@@ -61,7 +61,7 @@ def test_takes_what_saves_time_and_says_how_much() -> None:
     }
     assert found.prefill_rate == pytest.approx(1250)
     assert found.decode_rate == pytest.approx(125)
-    assert [rows for rows, _ in found.row_cost] == [1, 2, 4, 8]
+    assert [step[:2] for step in found.step_cost] == list(STEPS.values())
 
 
 @pytest.mark.parametrize("factor", [0.98, 1.0, 1.02])
@@ -181,7 +181,7 @@ def test_measures_the_real_model(one_knob: Settings, data_folder: Path) -> None:
     told: list[dict[str, Any]] = []
     found = tune.tune(one_knob, quick=True, tell=told.append)
     assert found.prefill_rate > 0
-    assert all(seconds > 0 for _, seconds in found.row_cost)
+    assert all(seconds > 0 for _, _, seconds in found.step_cost)
     assert {line["measuring"] for line in told} == {"flash_attention", "figures"}
     source = Path(one_knob.model)
     assert profiles.measured(source) == found

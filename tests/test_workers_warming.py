@@ -11,7 +11,7 @@ import pytest
 from fakes import MemoryEngine, Office, new_collection, prose, read, store
 
 from ingest.records import Document
-from workers import documents, forgetting, jobs, submit, warming
+from workers import documents, forgetting, idle, jobs, submit
 from workers.chat_model import LecternChat
 from workers.engine import profile
 from workers.engine.engine import Engine
@@ -119,8 +119,8 @@ def test_one_document_that_can_not_be_computed_stops_no_other(
 def test_a_worker_does_it_when_it_has_been_quiet(
     office: Office, engine: MemoryEngine, collection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warming, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(warming, "QUIET_SECONDS", 0.2)
+    monkeypatch.setattr(idle, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(idle, "QUIET_SECONDS", 0.2)
     document = read(office, collection, prose(3))
     asked_during = list[int]()
 
@@ -141,14 +141,14 @@ def test_a_worker_does_it_when_it_has_been_quiet(
         assert engine.sources() == {document.id}
     finally:
         office.runtime.leave()
-    assert not office.runtime._warmer._thread.is_alive()
+    assert not office.runtime._idle._thread.is_alive()
 
 
 @pytest.mark.parametrize("setting", [{"warm": "off"}, {"prefix_disk_mb": 0}])
 def test_it_can_be_switched_off(setting: dict[str, object]) -> None:
-    office = Office(engine=MemoryEngine(), **setting)
+    office = Office(engine=MemoryEngine(), tune="off", **setting)
     office.runtime.start()
-    assert not office.runtime._warmer._thread.is_alive()
+    assert not office.runtime._idle._thread.is_alive()
     office.runtime.leave()
 
 

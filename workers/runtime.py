@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 
 import psutil
@@ -21,9 +21,12 @@ from sqlalchemy.orm import Session
 from ingest.database import new_id, now, reading, writing
 from ingest.errors import LecternError, Unavailable
 from workers import dispatcher, events, forgetting, lifecycle, steps
+from workers.engine.bundle import source
 from workers.errors import Cancelled, LeaseLost
+from workers.idle import Chore, IdleTime
 from workers.jobs import WANTED, WORKER_SILENT_SECONDS, StepStatus
 from workers.kinds import KINDS
+from workers.retuning import Retuner
 from workers.settings import Settings
 from workers.steps import Claim
 from workers.tables import JobRow, StepRow, WorkerRow
@@ -57,7 +60,7 @@ class Runtime:
         self._process_started = process.create_time()
         self.owner = new_id("worker")
         self._pulse = threading.Thread(target=self._live, name="pulse", daemon=True)
-        self._warmer = Warmer(tools.language, settings, self._occupied)
+        self._idle = IdleTime(tools.language.engine, self._occupied)
 
     def start(self) -> None:
         """Register, take over what dead workers of this host held, and begin to beat."""
@@ -65,7 +68,7 @@ class Runtime:
         self._say_alive()
         self._look_around()
         self._pulse.start()
-        self._warmer.start()
+        self._idle.start(*self._chores())
 
     def stop(self) -> None:
         """Stop taking steps; running ones are given back between two decode steps."""
@@ -75,7 +78,7 @@ class Runtime:
         """Unregister, after the last step was given back."""
         self._stopping.set()
         self._left.set()
-        self._warmer.stop(LAST_PULSE_SECONDS)
+        self._idle.stop(LAST_PULSE_SECONDS)
         if self._pulse.is_alive():
             self._pulse.join(LAST_PULSE_SECONDS)  # or it might register us again
         with writing() as session:
@@ -201,6 +204,12 @@ class Runtime:
             seen_at=now(session),
             engine=asdict(engine.load()) if engine is not None else None,
         )
+
+    def _chores(self) -> Iterator[Chore]:
+        if self._settings.warm and self._settings.prefix_disk_mb:
+            yield Warmer(self._tools.language, self._settings, self._idle.over).warm
+        if self._settings.tune == "auto" and not self._settings.llm_url:
+            yield Retuner(source(self._settings.model), self._idle.over).retune
 
     def _occupied(self) -> bool:
         return bool(self._held) or self._stopping.is_set()

@@ -5,13 +5,10 @@ that end as soon as a step begins here. A cache of this worker's engine, not a j
 costs the first question its wait, and nothing else.
 """
 
-import threading
-import time
 from collections.abc import Callable
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
 
 from ingest.database import reading
 from ingest.errors import LecternError
@@ -23,9 +20,6 @@ from workers.jobs import Lane
 from workers.language import Language
 from workers.settings import Settings
 
-#: So long nothing must have happened: who reads one answer is about to ask the next question.
-QUIET_SECONDS = 5.0
-LOOK_SECONDS = 1.0
 #: Newest documents that are looked at; a library may hold more than any disk has room for.
 CANDIDATES = 500
 #: Tokens that must be left for a question, or it can't be asked about the whole document anyway.
@@ -38,32 +32,16 @@ log = structlog.get_logger()
 
 
 class Warmer:
-    """One thread that puts an engine's idle time to use."""
+    """A chore: the documents of the library, one after another."""
 
-    def __init__(
-        self, language: Language, settings: Settings, occupied: Callable[[], bool]
-    ) -> None:
-        """`occupied`: whether the process works on a step, or is about to end."""
-        self._language, self._occupied = language, occupied
+    def __init__(self, language: Language, settings: Settings, over: Callable[[], bool]) -> None:
+        """`over`: whether the idle time is over."""
+        self._language, self._over = language, over
         self._disk_bytes = settings.prefix_disk_mb * MEGABYTE
         self._ram_bytes = settings.prefix_cache_mb * MEGABYTE
-        self._wanted = settings.warm and self._disk_bytes > 0
         #: Versions that were computed once, or never will be. What the cache has dropped since is
         #: not computed again, or two that don't fit together would push each other out for ever.
         self._settled: set[str] = set()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._live, name="warming", daemon=True)
-
-    def start(self) -> None:
-        """Begin to look for idle time, if there is an engine that can use it."""
-        if self._wanted and self._language.engine is not None:
-            self._thread.start()
-
-    def stop(self, seconds: float) -> None:
-        """End; what is being computed ends before the next decode step."""
-        self._ended.set()
-        if self._thread.is_alive():
-            self._thread.join(seconds)
 
     def warm(self, engine: Engine) -> bool:
         """Compute one document's prefix; false when none is missing, or no room or time is left."""
@@ -80,24 +58,6 @@ class Warmer:
                 log.info("document_warmed", document=document_id, tokens=len(request.prompt))
                 return True
         return False
-
-    def _live(self) -> None:
-        engine, quiet_since = self._language.engine, time.monotonic()
-        while engine is not None and engine.alive and not self._ended.wait(LOOK_SECONDS):
-            if self._busy() or not engine.idle:
-                quiet_since = time.monotonic()
-            elif time.monotonic() - quiet_since >= QUIET_SECONDS:
-                self._use_quiet_time(engine)
-
-    def _use_quiet_time(self, engine: Engine) -> None:
-        try:
-            while not self._busy() and self.warm(engine):
-                pass
-        except DBAPIError as error:
-            log.warning("warming_put_off", error=str(error.orig))
-
-    def _busy(self) -> bool:
-        return self._ended.is_set() or self._occupied()
 
     def _full(self, engine: Engine) -> bool:
         """Whether more would push out what is kept, or waits in RAM because it can't be written."""
@@ -120,7 +80,7 @@ class Warmer:
             durable=True,
             sources=frozenset({document_id}),
             lane=Lane.BATCH,
-            cancelled=self._busy,
+            cancelled=self._over,
         )
 
 

@@ -23,6 +23,7 @@ SETTINGS = (
     Setting(8, flash=True, extra=("-ub", "256")),
 )
 QUICK = 3  #: of the settings
+TARGET = 1.3
 
 
 def run(bench: Bench) -> Iterator[Row]:
@@ -33,29 +34,34 @@ def run(bench: Bench) -> Iterator[Row]:
         return {"all": summarise(peer, made(bench, f"summaries-{number}", DOCUMENTS, size), size)}
 
     compared = bench.compare(work, SETTINGS[: QUICK if bench.quick else None], ["all"])
-    name, best = compared.best("all")
+    name, _ = compared.best("all")
+    ours = compared.lectern["all"]
     yield Row(
         "summaries",
         compared.times_faster("all"),
-        1.3,
+        TARGET,
         "higher",
-        f"llama-server {name}",
-        f"{size}; {compared.detail('all')}; {_as_shipped(bench, size, name, best)}",
+        f"llama-server {name}, on the file that Lectern made for itself",
+        f"{size}; {compared.detail('all')}",
     )
-    yield from one_at_a_time.rows(bench, size, compared.lectern["all"])
+    yield _as_shipped(bench, size, name, ours)
+    yield from one_at_a_time.rows(bench, size, ours)
 
 
-def _as_shipped(bench: Bench, size: Size, name: str, best: Sample) -> str:
-    """What re-quantising alone brings: the best server on the file as it ships."""
+def _as_shipped(bench: Bench, size: Size, name: str, ours: Sample) -> Row:
+    """Beside the best server on the file as it ships, which is what its user would load."""
     setting = next(one for one in SETTINGS if one.name == name)
     few = made(bench, "summaries-shipped", bench.size(DOCUMENTS, 2), size)
     with bench.server(setting, models.shipped()) as server:
         seconds = summarise(server, few, size)
     bench.tell(f"{server.name} on the shipped Q4_1: {seconds:.3g} s for {len(few)} documents")
     share = sections(made(bench, "summaries-shipped", DOCUMENTS, size)) / sections(few)
-    note = "" if len(few) == DOCUMENTS else f", scaled from {len(few)} documents"
-    scaled = seconds * share
-    return (
-        f"on the shipped Q4_1 file this server needs {scaled:.3g} s"
-        f" ({scaled / best.middle:.2f} times as long{note})"
+    note = "" if len(few) == DOCUMENTS else f", scaled by sections from {len(few)} documents"
+    return Row(
+        "summaries_as_shipped",
+        seconds * share / ours.middle,
+        TARGET,
+        "higher",
+        f"llama-server {name}, on the GGUF as it ships",
+        f"{size}; Lectern {ours}, on the file it made of it; server {seconds * share:.3g} s{note}",
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from workers.engine import library, memory
 from workers.engine.context import Context, Shape
+from workers.engine.drafter import Drafter
 from workers.engine.load import Load
 from workers.engine.lookup import Lookup
 from workers.engine.model import Model
@@ -43,13 +44,15 @@ class Engine:
         self._context = Context(self.model, shape)
         self._store = _store(kept, self.model, shape, settings.prefix_disk_mb * MEGABYTE)
         self._prefixes = PrefixCache(settings.prefix_cache_mb * MEGABYTE, self._store)
+        step_cost = profile.step_cost if self.model.cuts else ()  # a wrong draft is cut off
+        self._drafts = bool(step_cost)
         self._scheduler = Scheduler(
             self.model,
             self._context,
+            Drafter(step_cost, self.context_tokens),
             reserved=settings.interactive_slots,
             prefixes=self._prefixes,
         )
-        self._row_cost = dict(profile.row_cost) if self.model.cuts else {}
         self._scheduler.start()
 
     @property
@@ -110,12 +113,13 @@ class Engine:
         return (*order, *left)
 
     def _kept_so_far(self, before: list[Message], last: Message, order: list[int]) -> bool:
-        """Whether these parts, in this order, begin a kept state."""
+        """Whether these parts, in this order, begin a kept state or what a slot holds."""
         shared = tuple(last.shared[each] for each in order)
         prompt = self.prompt([*before, replace(last, shared=shared, content="")])
         end = prompt.passages[-1][1] if prompt.passages else prompt.prefixes[-1]
-        found = self._prefixes.nearest(prompt.tokens[:end])
-        return found is not None and found.length == end
+        tokens = prompt.tokens[:end]
+        found = self._prefixes.nearest(tokens)
+        return (found is not None and found.length == end) or self._scheduler.holds(tokens)
 
     def count_tokens(self, text: str) -> int:
         """Length of `text` in the model's tokens."""
@@ -141,8 +145,8 @@ class Engine:
         # The sampler is made here, in the caller's thread: what is wrong with it, such as an odd
         # grammar, then concerns nobody else.
         sequence = Sequence(answer, Sampler(self.model, request.sampling), self._template.remember)
-        if self._row_cost and request.sampling.predictable:
-            sequence.lookup = Lookup(request.prompt, self._row_cost)
+        if self._drafts:
+            sequence.lookup = Lookup(request.prompt)
         self._scheduler.submit(sequence)
         self._prepare_passages(request)
         return answer
@@ -176,7 +180,7 @@ def _shape(settings: Settings, context_tokens: int, profile: Profile) -> Shape:
         prefill_threads=profile.prefill_threads,
         flash_attention=profile.flash_attention,
         kv_type=profile.kv_type,
-        outputs=sequences + max((rows for rows, _ in profile.row_cost), default=0),
+        outputs=sequences * max((rows for _, rows, _ in profile.step_cost), default=1),
     )
 
 

@@ -15,6 +15,8 @@ NAMES = {
     "rows2": "2 rows",
     "rows4": "4 rows",
     "rows8": "8 rows",
+    "decode8x2": "8 sequences × 2 rows",
+    "decode8x4": "8 sequences × 4 rows",
 }
 
 

@@ -2,6 +2,13 @@
 
 from dataclasses import dataclass
 
+from workers.engine.policy import Share
+
+#: Weight of the latest step in the measured seconds a token.
+FRESH = 0.2
+#: Steps of such size, near the beginning of a prompt, are as fast as what the tuner measured.
+COMPARABLE_ROWS, COMPARABLE_END = 256, 1024
+
 
 @dataclass(slots=True)
 class Tally:
@@ -16,6 +23,24 @@ class Tally:
     drafted_tokens: int = 0
     accepted_tokens: int = 0
     preemptions: int = 0
+    comparable_tokens: int = 0
+    comparable_seconds: float = 0.0
+    seconds_per_token: float = 0.01
+
+    def add(self, shares: tuple[Share, ...], seconds: float) -> None:
+        """Count a step that has been computed, before its tokens are known to its sequences."""
+        prompts = [share for share in shares if share.sequence.prefilling]
+        rows = sum(len(share.tokens) for share in prompts)
+        self.steps += 1
+        self.busy_seconds += seconds
+        self.prefill_tokens += rows
+        if not rows or len(prompts) < len(shares):
+            return
+        self.seconds_per_token += FRESH * (seconds / rows - self.seconds_per_token)
+        furthest = max(len(share.sequence.tokens) + len(share.tokens) for share in prompts)
+        if rows >= COMPARABLE_ROWS and furthest <= COMPARABLE_END:
+            self.comparable_tokens += rows
+            self.comparable_seconds += seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +56,9 @@ class Load:
     drafted_tokens: int  #: proposed by prompt lookup
     accepted_tokens: int  #: of them, what the model would have said
     preemptions: int  #: background steps that a person interrupted
+    comparable_tokens: int  #: of prompts, in steps such as the tuner measured
+    comparable_seconds: float  #: spent in those steps
+    seconds_per_token: float  #: of a prompt, lately
     interactive: int
     background: int
     waiting: int

@@ -1,32 +1,25 @@
 """Prompt lookup: what followed the last words before may follow them again.
 
-Drafts come out of the prompt and the answer so far, by their last tokens (Saxena, "Prompt Lookup
+Guesses come out of the prompt and the answer so far, by their last tokens (Saxena, "Prompt Lookup
 Decoding", 2023). One decode checks a whole draft; what the model would have said otherwise is
-thrown away. Pays only while rows of one sequence cost less than steps, so the number of rows is
-chosen by what they cost here and by how often drafts were right lately.
+thrown away. Whether that pays is for `drafter` to say.
 """
 
-from collections.abc import Mapping
-
 GRAM = 3  #: tokens that must repeat
-MEMORY = 0.9  #: weight of earlier drafts in the share of accepted tokens
+MEMORY = 0.9  #: weight of earlier drafts in the share of right guesses
 FIRST_GUESS = 0.6
-GAIN_WORTH = 1.1  #: expected tokens for the time of one, below which a draft is not worth it
-TRY_AGAIN = 48  #: steps without a draft after which one is tried all the same
 
 
 class Lookup:
-    """The drafts of one sequence."""
+    """The guesses of one sequence, and how often they were right lately."""
 
-    def __init__(self, prompt: tuple[int, ...], row_cost: Mapping[int, float]) -> None:
-        """`row_cost`: rows of one sequence in one decode → seconds, as the tuner measured them."""
+    def __init__(self, prompt: tuple[int, ...]) -> None:
+        """Remember where each three tokens of the prompt last stood."""
         self._tokens = list(prompt)
         self._next: dict[tuple[int, ...], int] = {}
         for end in range(GRAM, len(self._tokens)):
             self._next[tuple(self._tokens[end - GRAM : end])] = end
-        self._cost = row_cost
         self._right = FIRST_GUESS
-        self._silent = 0
 
     def push(self, token: int) -> None:
         """The sequence went on with `token`."""
@@ -34,31 +27,17 @@ class Lookup:
             self._next[tuple(self._tokens[-GRAM:])] = len(self._tokens)
         self._tokens.append(token)
 
-    def draft(self, limit: int) -> tuple[int, ...]:
-        """At most `limit` tokens that may come next; none when trying them would lose time."""
+    def guess(self, limit: int) -> tuple[int, ...]:
+        """At most `limit` tokens that may come next."""
         begin = self._next.get(tuple(self._tokens[-GRAM:]))
-        rows = self._rows()
-        self._silent = 0 if rows > 1 else self._silent + 1
-        if begin is None or limit < 1:
-            return ()
-        if rows == 1 and self._silent >= TRY_AGAIN:
-            rows, self._silent = 2, 0
-        return tuple(self._tokens[begin : begin + min(limit, rows - 1)])
+        return () if begin is None else tuple(self._tokens[begin : begin + limit])
 
-    def judged(self, drafted: int, accepted: int) -> None:
-        """How a draft fared."""
-        for place in range(min(drafted, accepted + 1)):
+    def expected(self, limit: int) -> float:
+        """Tokens that a decode with at most `limit` guesses is likely to bring."""
+        return sum(self._right**place for place in range(1 + len(self.guess(limit))))
+
+    def judged(self, guessed: int, accepted: int) -> None:
+        """The first `accepted` of so many guesses were right."""
+        for place in range(min(guessed, accepted + 1)):
             right = 1.0 if place < accepted else 0.0
             self._right = MEMORY * self._right + (1 - MEMORY) * right
-
-    def _rows(self) -> int:
-        """The rows of a decode that bring most tokens for their time."""
-        alone = self._cost.get(1)
-        if not alone:
-            return 1
-        best, most = 1, GAIN_WORTH
-        for rows, seconds in self._cost.items():
-            expected = sum(self._right**place for place in range(rows))
-            if expected * alone / seconds > most:
-                best, most = rows, expected * alone / seconds
-        return best

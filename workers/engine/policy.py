@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
+from workers.engine.drafter import Drafter
 from workers.engine.sequence import Sequence
 
 #: So many sequences use the kernels well: with fewer, prompts that wait are read first.
@@ -41,9 +42,9 @@ class Plan:
 class LanePolicy:
     """Remembers when the background last had its turn."""
 
-    def __init__(self, batch_tokens: int) -> None:
+    def __init__(self, batch_tokens: int, drafter: Drafter) -> None:
         """`batch_tokens`: rows of one decode."""
-        self._batch_tokens = batch_tokens
+        self._batch_tokens, self._drafter = batch_tokens, drafter
         self._background_ran = time.monotonic()
         self._background_waits = False
 
@@ -60,12 +61,12 @@ class LanePolicy:
             return Plan(self._for_people(people))
         self._background_waits = False
         if people:
-            return Plan(tuple(_prompts(background, FLOOR_CHUNK) or _last_tokens(background)))
+            return Plan(tuple(_prompts(background, FLOOR_CHUNK) or self._last_tokens(background)))
         return Plan(self._for_background(background), interruptible=True)
 
     def _for_people(self, people: Items[Sequence]) -> tuple[Share, ...]:
         """Answers that are being read go on; a prompt beside them advances in small pieces."""
-        reading = _last_tokens(people)
+        reading = self._last_tokens(people)
         chunk = SHARED_CHUNK if reading else self._batch_tokens
         return (*reading, *_prompts(people, chunk))
 
@@ -74,21 +75,19 @@ class LanePolicy:
 
         Those that can go on beside further prompts, so that a first result is not held back.
         """
-        writing = _last_tokens(background)
+        writing = self._last_tokens(background)
         together = writing if len(writing) >= WRITE_TOGETHER else []
         prompts = _prompts(background, self._batch_tokens - _rows(together))
         return (*together, *prompts) if prompts else tuple(writing)
 
+    def _last_tokens(self, sequences: Items[Sequence]) -> list[Share]:
+        writing = [one for one in sequences if not one.prefilling]
+        rows = self._drafter.rows(writing)
+        return [Share(one, (one.written[-1], *one.draft(rows - 1))) for one in writing]
+
 
 def _rows(shares: Items[Share]) -> int:
     return sum(len(share.tokens) for share in shares)
-
-
-def _last_tokens(sequences: Items[Sequence]) -> list[Share]:
-    writing = [one for one in sequences if not one.prefilling]
-    if len(writing) == 1:  # several use the cores as well as a draft would
-        return [Share(writing[0], (writing[0].written[-1], *writing[0].draft()))]
-    return [Share(one, (one.written[-1],)) for one in writing]
 
 
 def _prompts(sequences: Items[Sequence], chunk: int) -> list[Share]:

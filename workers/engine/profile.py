@@ -62,7 +62,8 @@ class Profile:
     mlock: bool
     kv_type: str  #: "f16" or "q8_0"
     wait_policy: str | None  #: for OpenMP: "passive", "spin:COUNT" or its own way
-    row_cost: tuple[tuple[int, float], ...] = ()  #: rows of one sequence → seconds of a decode
+    #: Sequences, rows of each → seconds of a decode.
+    step_cost: tuple[tuple[int, int, float], ...] = ()
     prefill_rate: float = 0.0  #: tokens/s; 0: not measured
     decode_rate: float = 0.0  #: tokens/s of one sequence
     measured: tuple[Trial, ...] = ()
@@ -110,7 +111,7 @@ def overridden(profile: Profile, settings: Settings) -> Profile:
     """
     fixed = {n: value for n, value in fixes(settings).items() if value != getattr(profile, n)}
     if not fixed.keys() <= HARMLESS:
-        fixed |= {"row_cost": (), "prefill_rate": 0.0, "decode_rate": 0.0}
+        fixed |= {"step_cost": (), "prefill_rate": 0.0, "decode_rate": 0.0}
     return replace(profile, **fixed)
 
 
@@ -161,7 +162,7 @@ def load(path: Path) -> Profile | None:
     """The profile in a file; None when there is none or it can't be read."""
     try:
         told = json.loads(path.read_text())["profile"]
-        told["row_cost"] = tuple((int(rows), float(cost)) for rows, cost in told["row_cost"])
+        told["step_cost"] = tuple((int(n), int(r), float(s)) for n, r, s in told["step_cost"])
         told["measured"] = tuple(Trial(**trial) for trial in told["measured"])
         told["choices"] = tuple(Choice(**choice) for choice in told["choices"])
         return Profile(**told)

@@ -31,11 +31,6 @@ class Sampling:
     seed: int = 0
     grammar: str | None = None  #: GBNF with a `root` rule
 
-    @property
-    def predictable(self) -> bool:
-        """Whether the same rows always bring the same token, so that a draft can be checked."""
-        return self.temperature <= 0.0 and self.grammar is None
-
 
 @dataclass(frozen=True, slots=True)
 class Request:

@@ -15,6 +15,7 @@ import structlog
 from ingest.compute import compute
 from workers.engine.compose import rope_of
 from workers.engine.context import Context, Row
+from workers.engine.drafter import Drafter
 from workers.engine.load import Load, Tally
 from workers.engine.model import Model
 from workers.engine.policy import LanePolicy, Plan, Share
@@ -28,8 +29,7 @@ from workers.errors import EngineStopped
 #: A decode that takes longer than this is held to be wedged: the largest takes minutes on the
 #: slowest hosts, and nothing but a new process helps.
 WEDGED_SECONDS = 900.0
-#: Weight of the latest prefill in the measured seconds a token.
-FRESH = 0.2
+
 
 log = structlog.get_logger()
 
@@ -38,12 +38,18 @@ class Scheduler:
     """Runs sequences over one context."""
 
     def __init__(
-        self, model: Model, context: Context, *, reserved: int, prefixes: PrefixCache
+        self,
+        model: Model,
+        context: Context,
+        drafter: Drafter,
+        *,
+        reserved: int,
+        prefixes: PrefixCache,
     ) -> None:
         """`reserved` slots are kept for the interactive lane."""
         self._model, self._context, self._prefixes = model, context, prefixes
         self._reserved = reserved
-        self._policy = LanePolicy(context.shape.batch_tokens)
+        self._policy = LanePolicy(context.shape.batch_tokens, drafter)
         background = context.shape.sequences - reserved
         self._slots = Slots(
             context, prefixes, background=background, cuts=model.cuts, rope=rope_of(model)
@@ -96,6 +102,10 @@ class Scheduler:
     def sources(self) -> frozenset[str]:
         """The documents that idle slots hold words of; from any thread."""
         return self._slots.sources()
+
+    def holds(self, tokens: tuple[int, ...]) -> bool:
+        """Whether a slot begins with these tokens at this moment; from any thread."""
+        return self._slots.holds(tokens)
 
     def load(self) -> Load:
         """What has been done and is being done; from any thread."""
@@ -185,18 +195,18 @@ class Scheduler:
         if not plan.shares:
             return
         rows, sampled = rows_of(plan.shares)
-        began = time.monotonic()
         try:
-            whole = self._decode(rows, plan)
+            seconds = self._decode(rows, plan)
         except EngineStopped as error:
             log.warning("decode_failed", rows=len(rows), error=str(error))
             self._fail(plan.shares, error)
             return
-        if not whole:
+        if seconds is None:
             self._tally.preemptions += 1
             self._take_back(plan.shares)
             return
-        self._account(plan.shares, time.monotonic() - began)
+        self._tally.add(plan.shares, seconds)
+        self._slots.seconds_per_token = self._tally.seconds_per_token
         for share in plan.shares:
             share.sequence.tokens.extend(share.tokens)
             self._slots.keep_prefix(share.sequence.slot, share.sequence.request)
@@ -214,20 +224,20 @@ class Scheduler:
             sequence.composed += brought
             self._tally.cached_tokens += brought
 
-    def _decode(self, rows: list[Row], plan: Plan) -> bool:
-        """Whether all rows were computed, or somebody came who may interrupt them."""
+    def _decode(self, rows: list[Row], plan: Plan) -> float | None:
+        """The seconds it took; None when somebody came who may interrupt it."""
         interruptible = plan.interruptible and self._model.cuts
         with self._wake:
             people_wait = any(sequence.interactive for sequence in self._waiting)
             if interruptible and people_wait and self._slots.free:
-                return False
+                return None
             self._interruptible = interruptible
             self._context.go_on()
         try:
             # Who needs the cores to find a person's evidence interrupts the background as well.
             with compute.turn(give_way=self._context.interrupt if interruptible else None):
-                self._decoding_since = time.monotonic()
-                return self._context.decode(rows)
+                self._decoding_since = began = time.monotonic()
+                return time.monotonic() - began if self._context.decode(rows) else None
         finally:
             self._decoding_since = 0.0
             with self._wake:
@@ -251,15 +261,6 @@ class Scheduler:
             self._slots.forget(share.sequence.slot)
             share.sequence.fail(error)
 
-    def _account(self, shares: tuple[Share, ...], seconds: float) -> None:
-        prompt = sum(len(share.tokens) for share in shares if share.sequence.prefilling)
-        self._tally.steps += 1
-        self._tally.busy_seconds += seconds
-        self._tally.prefill_tokens += prompt
-        if prompt and all(share.sequence.prefilling for share in shares):
-            ago = self._slots.seconds_per_token
-            self._slots.seconds_per_token = (1 - FRESH) * ago + FRESH * seconds / prompt
-
     def _take_tokens(self, sampled: Sampled) -> None:
         """Sample behind each row, as long as a draft says what the model would have said."""
         sequence, drafted = sampled.sequence, len(sampled.tokens) - 1
@@ -271,9 +272,9 @@ class Scheduler:
                 break
         if not drafted:
             return
-        self._tally.drafted_tokens += drafted
+        self._tally.drafted_tokens += sequence.guessed
         self._tally.accepted_tokens += place
-        sequence.judge_draft(drafted, place)
+        sequence.judge_draft(place)
         del sequence.tokens[len(sequence.tokens) - drafted + place :]
         self._slots.retract(sequence.slot, len(sequence.tokens))
 

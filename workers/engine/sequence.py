@@ -73,7 +73,8 @@ class Sequence:
         self.joins: dict[int, Join] = {}  #: by the length at which a passage is joined
         self.text = TextStream(self.request.stop)
         self.written: list[int] = []  #: sampled tokens; the last one is not in `tokens` yet
-        self.lookup: Lookup | None = None  #: drafts what may come next, where that pays
+        self.lookup: Lookup | None = None  #: guesses what may come next, where that pays
+        self.guessed = 0  #: tokens of the latest draft that were guessed
         self.arrived = time.monotonic()
         self.admitted = self.first_token = 0.0
 
@@ -117,16 +118,20 @@ class Sequence:
             self._told.append(text)
             self.answer.tell(text)
 
-    def draft(self) -> tuple[int, ...]:
-        """Tokens that may follow the last one."""
-        if self.lookup is None:
-            return ()
-        return self.lookup.draft(self.request.max_tokens - len(self.written) - 1)
+    def expected(self, limit: int) -> float:
+        """Tokens that a step with at most `limit` guesses is likely to bring."""
+        return 1.0 if self.lookup is None else self.lookup.expected(limit)
 
-    def judge_draft(self, drafted: int, accepted: int) -> None:
-        """Remember how good drafts are here."""
+    def draft(self, count: int) -> tuple[int, ...]:
+        """Exactly `count` tokens that may follow the last one: guesses, then filling."""
+        guesses = () if self.lookup is None else self.lookup.guess(count)
+        self.guessed = len(guesses)
+        return (*guesses, *self.written[-1:] * (count - self.guessed))
+
+    def judge_draft(self, accepted: int) -> None:
+        """Remember how good the guesses were."""
         if self.lookup is not None:
-            self.lookup.judged(drafted, accepted)
+            self.lookup.judged(self.guessed, accepted)
 
     def will_share(self, other: "Sequence") -> bool:
         """Whether a prefix that `other` wants too is being computed here right now.

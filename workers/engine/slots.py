@@ -104,6 +104,11 @@ class Slots:
                 self._cut(slot, 0)
                 slot.sources = frozenset()
 
+    def holds(self, tokens: tuple[int, ...]) -> bool:
+        """Whether the KV of these tokens begins what an exactly computed slot holds."""
+        wanted = list(tokens)
+        return any(slot.exact and slot.tokens[: len(wanted)] == wanted for slot in self._slots)
+
     def sources(self) -> frozenset[str]:
         """The documents that free slots hold words of."""
         return frozenset().union(*(slot.sources for slot in self._slots if not slot.busy))

@@ -24,14 +24,16 @@ SEQUENCES = 8
 MOST_ROWS = 24
 #: A decode is timed until so many seconds are over, but so often at least and at most.
 ENOUGH_SECONDS, FEWEST, MOST = 0.3, 3, 12
-#: What a workload decodes: rows of each sequence, sequences.
+#: What a workload decodes: sequences, rows of each, and of them those whose logits are wanted.
 DECODES = {
-    "decode1": (1, 1),
-    "decode8": (1, SEQUENCES),
-    "question": (MOST_ROWS, 1),
-    "rows2": (2, 1),
-    "rows4": (4, 1),
-    "rows8": (8, 1),
+    "decode1": (1, 1, 1),
+    "rows2": (1, 2, 2),
+    "rows4": (1, 4, 4),
+    "rows8": (1, 8, 8),
+    "question": (1, MOST_ROWS, 1),
+    "decode8": (SEQUENCES, 1, 1),
+    "decode8x2": (SEQUENCES, 2, 2),
+    "decode8x4": (SEQUENCES, 4, 4),
 }
 
 
@@ -136,10 +138,10 @@ def _prefill(context: Context, begin: int, end: int, vocabulary: int) -> None:
         context.decode(rows[first : first + size])
 
 
-def _timed(context: Context, filled: int, rows: int, sequences: int) -> float:
+def _timed(context: Context, filled: int, sequences: int, rows: int, wanted: int) -> float:
     """The middle of the seconds that several decodes take, after one that is not counted."""
     made = [
-        Row(place + 1, filled + place, sequence, place == rows - 1)
+        Row(place + 1, filled + place, sequence, place >= rows - wanted)
         for sequence in range(sequences)
         for place in range(rows)
     ]

@@ -19,8 +19,17 @@ from workers.engine.profile import Choice, Profile, Trial
 #: the 24 tokens of a question on a document that is known already; 64 tokens written alone, and
 #: 16 while another process wants a core.
 WORK = {"prefill": 1600.0, "decode8": 128 / 8, "question": 1.0, "decode1": 64.0, "crowded": 16.0}
-FIGURES = ("prefill", "decode1", "rows2", "rows4", "rows8")
-ROWS = {"decode1": 1, "rows2": 2, "rows4": 4, "rows8": 8}
+#: Sequences and rows of each in the steps that drafts are weighed by.
+STEPS = {
+    "decode1": (1, 1),
+    "rows2": (1, 2),
+    "rows4": (1, 4),
+    "rows8": (1, 8),
+    "decode8": (8, 1),
+    "decode8x2": (8, 2),
+    "decode8x4": (8, 4),
+}
+FIGURES = ("prefill", *STEPS)
 #: Turns a value is measured, at most, and until the first decision between close ones.
 TURNS, FEWEST_TURNS = 3, 2
 #: Share of time that another value must save to take the place of the one before it.
@@ -141,7 +150,7 @@ class Tuner:
         middle = {name: statistics.median(t[name] for t in chosen.turns) for name in FIGURES}
         return replace(
             profile,
-            row_cost=tuple((rows, middle[name]) for name, rows in ROWS.items()),
+            step_cost=tuple((*step, middle[name]) for name, step in STEPS.items()),
             prefill_rate=1 / middle["prefill"],
             decode_rate=1 / middle["decode1"],
             measured=(*profile.measured, *chosen.trials("chosen")),
