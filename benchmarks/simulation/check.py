@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.simulation import calibrate, replay
@@ -146,6 +146,7 @@ def _engine() -> Iterator[Engine]:
 def _chosen() -> tuple[Path, Profile]:
     library.check()
     library.quiet()
-    profile = profile_for(SETTINGS, weights.source(SETTINGS.model))
+    # Drafts are left out: how often they are right is nothing that costs can tell.
+    profile = replace(profile_for(SETTINGS, weights.source(SETTINGS.model)), step_cost=())
     models = models_folder(ingest_settings().data)
     return weights.chosen(SETTINGS.model, models, profile.weights), profile

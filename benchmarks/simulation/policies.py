@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from benchmarks.simulation.trace import Call
-from workers.engine.policy import FLOOR_CHUNK, SHARED_CHUNK, STARVATION_FLOOR
+from workers.engine.policy import FLOOR_CHUNK, SHARED_CHUNK, STARVATION_FLOOR, WRITE_TOGETHER
 
 NEVER = -math.inf
 
@@ -86,7 +86,7 @@ class Paused:
     _floor_took: float = 0.0
 
     def plan(self, active: Sequence[Running], now: float) -> Plan:
-        """As `workers.engine.policy.LanePolicy`, but for `floor_share`."""
+        """As `workers.engine.policy.LanePolicy`, but for `floor_share`; without drafts."""
         people = [one for one in active if one.call.interactive]
         background = [one for one in active if not one.call.interactive]
         if not self._waits:
@@ -98,9 +98,15 @@ class Paused:
             self._waits = bool(background)
             return Plan(self._for_people(people, background))
         self._waits, self._floor_began = False, now if people else NEVER
-        chunk = self.floor_chunk if people else self.batch
-        shares = _prompts(background, chunk) or _answers(background)
-        return Plan(tuple(shares), interruptible=self.interrupts and not people)
+        if people:
+            return Plan(tuple(_prompts(background, self.floor_chunk) or _answers(background)))
+        return Plan(self._for_background(background), interruptible=self.interrupts)
+
+    def _for_background(self, background: Sequence[Running]) -> tuple[Share, ...]:
+        writing = _answers(background)
+        together = writing if len(writing) >= WRITE_TOGETHER else []
+        prompts = _prompts(background, self.batch - len(together))
+        return (*together, *prompts) if prompts else tuple(writing)
 
     def _for_people(
         self, people: Sequence[Running], background: Sequence[Running]

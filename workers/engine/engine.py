@@ -139,7 +139,8 @@ class Engine:
                 reserved=request.max_tokens,
                 limit=self.context_tokens,
             )
-        if found := self._prefixes.nearest(request.prompt):
+        found = self._prefixes.nearest(request.prompt)
+        if found and not self._scheduler.holds(request.prompt[: found.length]):
             self._prefixes.state(found.prefix)  # from disk, while others are being answered
         answer = Answer(request)
         # The sampler is made here, in the caller's thread: what is wrong with it, such as an odd

@@ -53,6 +53,10 @@ class Model:
         )
         self.rope_type: int = llama.llama_model_rope_type(handle)
         self.adds_bos: bool = llama.llama_vocab_get_add_bos(self.vocab)
+        #: The tokens that close an answer; found here, once, for it means asking about each.
+        self.endings = frozenset(
+            token for token in range(self.vocab_size) if llama.llama_vocab_is_eog(self.vocab, token)
+        )
 
     def close(self) -> None:
         """Free the weights; harmless when repeated. Nothing else may be used afterwards."""
@@ -119,7 +123,7 @@ class Model:
 
     def ends_generation(self, token: int) -> bool:
         """Whether the token closes an answer."""
-        return bool(llama.llama_vocab_is_eog(self.vocab, token))
+        return token in self.endings
 
 
 def check_header(path: Path) -> None:

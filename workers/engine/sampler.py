@@ -8,7 +8,6 @@ grammar is asked about the chosen token alone, and about others only when it ref
 
 import ctypes
 from collections import Counter, deque
-from functools import lru_cache
 from typing import Any
 
 import llama_cpp.llama_cpp as llama
@@ -87,7 +86,7 @@ class _Bias:
     def __init__(self, model: Model, sampling: Sampling) -> None:
         biases = dict(sampling.logit_bias)
         if sampling.ignore_eos:
-            biases |= dict.fromkeys(_endings(model), float("-inf"))
+            biases |= dict.fromkeys(model.endings, float("-inf"))
         if any(not 0 <= token < model.vocab_size for token in biases):
             raise ValueError("a bias names a token that the vocabulary does not have")
         self._tokens = np.fromiter(biases, np.int32)
@@ -145,9 +144,3 @@ def _draw(sampling: Sampling) -> Any:
     ):
         llama.llama_sampler_chain_add(chain, part)
     return chain
-
-
-@lru_cache(maxsize=2)
-def _endings(model: Model) -> tuple[int, ...]:
-    """The tokens that close an answer; finding them means asking about each of the vocabulary."""
-    return tuple(token for token in range(model.vocab_size) if model.ends_generation(token))
