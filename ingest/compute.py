@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PATIENCE_SECONDS = 15.0
+IMPATIENCE_SECONDS = 0.02
 POLL_SECONDS = 0.002
 
 
@@ -81,38 +82,54 @@ class SharedCores:
         """Two locks in `folder`, named for the cores this process may use now."""
         allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
         name = f"lectern-{os.getuid()}-cores-{allowed[0]}-{allowed[-1]}-{len(allowed)}"
-        self._gate, self._lock = (_opened(folder / f"{name}.{part}") for part in ("gate", "lock"))
+        self._gate, self._lock = (FileLock(folder / f"{name}.{part}") for part in ("gate", "lock"))
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Compute alone. Costs microseconds when nobody else does.
-
-        A process that holds the turn for too long is frozen, and then nobody waits for it.
-        """
-        _lock(self._gate)
+        """Compute alone. Costs microseconds when nobody else does."""
+        self._gate.acquire()
         try:
-            _lock(self._lock)
+            self._lock.acquire()
         finally:
-            fcntl.flock(self._gate, fcntl.LOCK_UN)
+            self._gate.release()
         try:
             yield
         finally:
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
+            self._lock.release()
 
 
-def _lock(file: int) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+class FileLock:
+    """A lock between processes that nobody waits for in vain more than once.
+
+    Who holds it for too long is frozen. From then on its turn is taken without it, after hardly
+    a wait, until it is seen to let go.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._holder_is_frozen = False
+
+    def acquire(self) -> None:
+        """Return when this process holds the lock, or need not wait for it any longer."""
+        patience = IMPATIENCE_SECONDS if self._holder_is_frozen else PATIENCE_SECONDS
+        deadline = time.monotonic() + patience
+        while not self._got():
+            if time.monotonic() > deadline:
+                self._holder_is_frozen = True
+                return
             time.sleep(POLL_SECONDS)
-        else:
-            return
+        self._holder_is_frozen = False
 
+    def release(self) -> None:
+        """Let the next one have it. Harmless where it was never got."""
+        fcntl.flock(self._file, fcntl.LOCK_UN)
 
-def _opened(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _got(self) -> bool:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 #: The turns of this process.

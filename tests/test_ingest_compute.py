@@ -151,9 +151,20 @@ def test_a_process_that_dies_leaves_the_cores_free(tmp_path: Path) -> None:
         pass
 
 
-def test_nobody_waits_for_a_frozen_process_for_ever(
+def test_a_frozen_process_is_waited_for_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compute, "PATIENCE_SECONDS", 0.05)
-    with SharedCores(tmp_path).held(), Turns(SharedCores(tmp_path)).turn():
-        pass
+    monkeypatch.setattr(compute, "PATIENCE_SECONDS", 0.5)
+    ours = Turns(SharedCores(tmp_path))
+    with SharedCores(tmp_path).held():
+        assert seconds_of_a_turn(ours) >= 0.5
+        assert all(seconds_of_a_turn(ours) < 0.5 for _ in range(3))
+    seconds_of_a_turn(ours)
+    with SharedCores(tmp_path).held():
+        assert seconds_of_a_turn(ours) >= 0.5
+
+
+def seconds_of_a_turn(turns: Turns) -> float:
+    asked = time.monotonic()
+    with turns.turn():
+        return time.monotonic() - asked
