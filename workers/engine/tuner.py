@@ -33,7 +33,7 @@ FIGURES = ("prefill", *STEPS)
 #: Turns a value is measured, at most, and until the first decision between close ones.
 TURNS, FEWEST_TURNS = 3, 2
 #: Share of time that another value must save to take the place of the one before it.
-HYSTERESIS = 0.05
+HYSTERESIS = 0.1
 #: A value that takes so many times as long as the best is not measured a second time.
 HOPELESS = 1.5
 #: Share of the budget that is kept for the figures of what was chosen.
