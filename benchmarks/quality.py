@@ -27,7 +27,7 @@ from workers.engine.model import Model
 from workers.engine.template import ChatTemplate, Message, Prompt
 
 FORCED = 32
-FRESH = (0, 16, 32, 64)  #: tokens of a passage that are computed anew
+FRESH = (0, 4, 8, 16, 32)  #: tokens of a passage that are computed anew
 PASSAGES, PASSAGE_CHARACTERS = 4, 1_000
 SYSTEM = Message("system", "You answer questions from documents, in their own words.")
 
@@ -93,7 +93,7 @@ class Reader:
         for (begin, end), state in zip(prompt.passages, alone[1:], strict=True):
             self._feed(0, prompt.tokens[begin : begin + fresh], begin)
             if begin + fresh < end:
-                joined = compose.join(self._context.save(0), state, head + fresh, self._rope)
+                joined = compose.join(self._context.save(0), [state], head + fresh, self._rope)
                 self._context.load(0, joined)
         last = prompt.passages[-1][1]
         self._feed(0, prompt.tokens[last:-1], last)

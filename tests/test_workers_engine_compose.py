@@ -44,16 +44,17 @@ def test_what_is_packed_is_unpacked(transposed: bool) -> None:
 
 
 @pytest.mark.parametrize("transposed", [True, False])
-def test_a_joined_state_holds_both(transposed: bool) -> None:
-    left, right = cells(5, transposed=transposed), cells(7, transposed=transposed, seed=1)
-    both = compose.unpack(compose.join(state(left), state(right), 2, ROPE))
+def test_a_joined_state_holds_all(transposed: bool) -> None:
+    left, right, last = (cells(count, transposed=transposed, seed=count) for count in (5, 7, 4))
+    joined = compose.unpack(compose.join(state(left), [state(right), state(last)], 2, ROPE))
     along = 2 if transposed else 1
-    assert both.count == 10
-    assert np.array_equal(np.take(both.values, range(5), along), left.values)
+    assert joined.count == 12
+    assert np.array_equal(np.take(joined.values, range(5), along), left.values)
     assert np.array_equal(
-        np.take(both.values, range(5, 10), along), right.values.take(range(2, 7), along)
+        np.take(joined.values, range(5, 10), along), right.values.take(range(2, 7), along)
     )
-    assert np.allclose(both.keys[:, 5:], compose.turn(right.keys[:, 2:], 3, ROPE))
+    assert np.allclose(joined.keys[:, 5:10], compose.turn(right.keys[:, 2:], 3, ROPE))
+    assert np.allclose(joined.keys[:, 10:], compose.turn(last.keys[:, 2:], 8, ROPE))
 
 
 @pytest.mark.parametrize("rope", [ROPE, replace(ROPE, interleaved=False, dimensions=4)])
@@ -69,9 +70,9 @@ def test_odd_states_are_not_joined() -> None:
     with pytest.raises(NotJoinable):
         compose.unpack(state(ours)[:-4])
     with pytest.raises(NotJoinable):
-        compose.join(state(ours), state(cells(5, transposed=False)), 1, ROPE)
+        compose.join(state(ours), [state(cells(5, transposed=False))], 1, ROPE)
     with pytest.raises(NotJoinable):
-        compose.join(state(ours), state(ours), 5, ROPE)
+        compose.join(state(ours), [state(ours)], 5, ROPE)
     empty = np.zeros(1, compose.HEAD)
     empty["streams"] = 2
     with pytest.raises(NotJoinable):
@@ -122,7 +123,7 @@ def test_keys_of_the_first_layer_are_those_of_the_new_place(engine: Engine) -> N
     prompt = asked(engine, 1, 2)
     usage = answered(engine, Request(prompt.tokens, 1, prompt.prefixes, passages=prompt.passages))
     begin, end = prompt.passages[0]
-    assert usage.composed_tokens == end - begin - compose.FRESH_TOKENS
+    assert usage.composed_tokens == end - begin
     assert usage.cached_tokens >= prompt.prefixes[-1] + usage.composed_tokens
     joined = compose.unpack(_state_of(engine, prompt.tokens, exact=False))
     answered(engine, Request(prompt.tokens, 1, prompt.prefixes))

@@ -1,9 +1,10 @@
 """Joining KV states: a passage that was read elsewhere is put behind what a sequence holds.
 
 Approximate, and therefore only on request: a passage's KV was computed behind the system message
-alone and has not seen the passages that now stand before it. Its first tokens are computed anew
-in their place, because they are what later tokens look at most (EPIC, Hu et al. 2024); the rest
-is moved: keys are turned to their new positions (RoPE, Su et al. 2021), values stay as they are.
+alone and has not seen the passages that now stand before it. It is moved: keys are turned to their
+new positions (RoPE, Su et al. 2021), values stay as they are (EPIC, Hu et al. 2024). That paper
+computes the first tokens of each passage anew, because a text's very first tokens draw attention
+to themselves; here those are the system message's, and it gains little (decision 18).
 
 A state is read as llama.cpp writes it (`llama_kv_cache::state_write`, version pinned):
 
@@ -12,6 +13,7 @@ A state is read as llama.cpp writes it (`llama_kv_cache::state_write`, version p
         {type · bytes a row · keys}* · {type · … · values}*
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +21,6 @@ import numpy as np
 
 from workers.engine.model import Model
 
-#: Tokens of a passage that are computed anew in their place.
-FRESH_TOKENS = 16
 HEAD = np.dtype([("magic", "<u4"), ("sequence", "<i4"), ("streams", "<u4")])
 CELL = np.dtype([("position", "<i4"), ("sequences", "<u4"), ("sequence", "<i4")])
 F16 = 1  #: ggml's number of the type
@@ -76,18 +76,24 @@ def rope_of(model: Model) -> Rope | None:
     )
 
 
-def join(state: Any, passage: Any, skipped: int, rope: Rope) -> Any:
-    """`state` followed by `passage` without its first `skipped` cells. Raises NotJoinable."""
-    left, right = unpack(state), unpack(passage)
-    if left.transposed != right.transposed or skipped >= right.count:
-        raise NotJoinable
-    keys = turn(right.keys[:, skipped:], left.count - skipped, rope)
-    along = 2 if left.transposed else 1
-    values = right.values[..., skipped:] if left.transposed else right.values[:, skipped:]
+def join(state: Any, passages: Sequence[Any], skipped: int, rope: Rope) -> Any:
+    """`state` followed by those of passages, without the first `skipped` cells of each.
+
+    Raises NotJoinable.
+    """
+    parts = [unpack(state)]
+    for passage in map(unpack, passages):
+        if parts[0].transposed != passage.transposed or skipped >= passage.count:
+            raise NotJoinable
+        distance = sum(part.count for part in parts) - skipped
+        keys = turn(passage.keys[:, skipped:], distance, rope)
+        flat = passage.transposed
+        values = passage.values[..., skipped:] if flat else passage.values[:, skipped:]
+        parts.append(Cells(keys, values, passage.transposed))
     cells = Cells(
-        np.concatenate([left.keys, keys], axis=1),
-        np.concatenate([left.values, values], axis=along),
-        left.transposed,
+        np.concatenate([part.keys for part in parts], axis=1),
+        np.concatenate([part.values for part in parts], axis=2 if parts[0].transposed else 1),
+        parts[0].transposed,
     )
     return pack(cells, np.frombuffer(state, HEAD, count=1))
 

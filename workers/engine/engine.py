@@ -11,7 +11,7 @@ from workers.engine.drafter import Drafter
 from workers.engine.load import Load
 from workers.engine.lookup import Lookup
 from workers.engine.model import Model
-from workers.engine.prefixes import PrefixCache
+from workers.engine.prefixes import Prefix, PrefixCache
 from workers.engine.profile import Profile
 from workers.engine.requests import Request
 from workers.engine.sampler import Sampler
@@ -139,9 +139,7 @@ class Engine:
                 reserved=request.max_tokens,
                 limit=self.context_tokens,
             )
-        found = self._prefixes.nearest(request.prompt)
-        if found and not self._scheduler.holds(request.prompt[: found.length]):
-            self._prefixes.state(found.prefix)  # from disk, while others are being answered
+        self._read_ahead(request)
         answer = Answer(request)
         # The sampler is made here, in the caller's thread: what is wrong with it, such as an odd
         # grammar, then concerns nobody else.
@@ -152,17 +150,24 @@ class Engine:
         self._prepare_passages(request)
         return answer
 
+    def _read_ahead(self, request: Request) -> None:
+        """Have states that will be needed in RAM, while others are being answered."""
+        found = self._prefixes.nearest(request.prompt)
+        if found and not self._scheduler.holds(request.prompt[: found.length]):
+            self._prefixes.state(found.prefix)
+        for passage in request.passages:
+            self._prefixes.state(Prefix(request.alone(passage), 0.0))
+
     def _prepare_passages(self, request: Request) -> None:
         """Have passages that had no kept state computed alone, for the next who needs them."""
-        for begin, end in request.passages:
-            head = request.prefixes[0]
-            tokens = request.prompt[:head] + request.prompt[begin:end]
+        for passage in request.passages:
+            tokens = request.alone(passage)
             if tokens not in self._prefixes:
                 self.generate(
                     Request(
                         tokens,
                         max_tokens=0,
-                        prefixes=(head, len(tokens)),
+                        prefixes=(request.prefixes[0], len(tokens)),
                         durable=request.durable,
                         sources=request.sources,
                         lane=Lane.BATCH,

@@ -48,6 +48,11 @@ class Request:
     lane: Lane = Lane.INTERACTIVE
     cancelled: Callable[[], bool] = never  #: polled between decode steps
 
+    def alone(self, passage: tuple[int, int]) -> tuple[int, ...]:
+        """The tokens of one passage right behind the first prefix, the system message."""
+        begin, end = passage
+        return self.prompt[: self.prefixes[0]] + self.prompt[begin:end]
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:

@@ -30,7 +30,6 @@ from workers.errors import EngineStopped
 #: slowest hosts, and nothing but a new process helps.
 WEDGED_SECONDS = 900.0
 
-
 log = structlog.get_logger()
 
 
@@ -169,6 +168,7 @@ class Scheduler:
             stops = self._slots.unkept(sequence.request, begin)
             sequence.place(slot, stops, self._slots.joins(sequence.request, begin))
             self._tally.cached_tokens += sequence.cached
+            self._join(sequence)
             if not sequence.request.max_tokens and not sequence.prefilling:
                 self._finish(sequence, "length")  # all that was wanted is there already
 

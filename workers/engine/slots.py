@@ -5,12 +5,12 @@ is taken from where most of it is. Knows tokens and streams; nothing of sampling
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from workers.engine import compose
-from workers.engine.compose import FRESH_TOKENS, Rope
+from workers.engine.compose import Rope
 from workers.engine.context import Context
 from workers.engine.prefixes import WORTH_TOKENS, Prefix, PrefixCache
 from workers.engine.radix import common_length
@@ -38,12 +38,16 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A passage that is put behind `at` tokens of a prompt, up to `end`, from a kept state."""
+    """Neighbouring passages that are put behind `at` tokens of a prompt from kept states."""
 
     at: int
-    end: int
-    prefix: Prefix  #: the system message and the passage
-    skipped: int  #: cells of the state that are not used: the system's, and what is computed anew
+    prefixes: tuple[Prefix, ...]  #: the system message and a passage each
+    skipped: int  #: tokens of each that are the system message's
+
+    @property
+    def end(self) -> int:
+        """Length of the prompt behind the last of them."""
+        return self.at + sum(len(prefix.tokens) - self.skipped for prefix in self.prefixes)
 
 
 class Slots:
@@ -131,28 +135,30 @@ class Slots:
 
     def joins(self, request: Request, begin: int) -> tuple[Join, ...]:
         """The passages behind `begin` whose states are kept and can be joined."""
-        if not self._rope or not request.passages:
-            return ()
-        head, found = request.prefixes[0], []
-        for first, end in request.passages:
-            tokens = request.prompt[:head] + request.prompt[first:end]
-            if first >= begin and end - first > FRESH_TOKENS and tokens in self._prefixes:
-                prefix, skipped = Prefix(tokens, 0.0), head + FRESH_TOKENS
-                found.append(Join(first + FRESH_TOKENS, end, prefix, skipped))
+        found: list[Join] = []
+        for first, end in request.passages if self._rope else ():
+            prefix = Prefix(request.alone((first, end)), 0.0)
+            if first < begin or prefix.tokens not in self._prefixes:
+                continue
+            if found and found[-1].end == first:
+                found[-1] = replace(found[-1], prefixes=(*found[-1].prefixes, prefix))
+            else:
+                found.append(Join(first, (prefix,), request.prefixes[0]))
         return tuple(found)
 
     def join(self, slot: Slot, join: Join, prompt: tuple[int, ...]) -> int:
-        """Put a passage behind what the slot holds; returns the number of tokens it brought.
+        """Put passages behind what the slot holds; returns the number of tokens they brought.
 
-        0 when its state is gone or odd: then it is computed like any other text.
+        0 when a state is gone or odd: then they are computed like any other text.
         """
-        state = self._prefixes.state(join.prefix)
-        if state is None or self._rope is None:
+        states = [self._prefixes.state(prefix) for prefix in join.prefixes]
+        if self._rope is None or any(state is None for state in states):
             return 0
         try:
-            joined = compose.join(self._context.save(slot.number), state, join.skipped, self._rope)
+            held = self._context.save(slot.number)
+            joined = compose.join(held, states, join.skipped, self._rope)
         except compose.NotJoinable:
-            log.warning("state_not_joinable", tokens=len(join.prefix.tokens))
+            log.warning("state_not_joinable", tokens=join.end - join.at)
             return 0
         if not self._context.load(slot.number, joined):
             self._cut(slot, 0)  # all of it is computed again
