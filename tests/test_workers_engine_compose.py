@@ -144,6 +144,16 @@ def test_who_asks_exactly_never_gets_what_was_joined(engine: Engine) -> None:
 
 
 @pytest.mark.model
+def test_a_passage_that_begins_like_the_one_before_is_still_joined(engine: Engine) -> None:
+    kept_alone(engine, 21, 22, 23)
+    for numbers in ((21, 22), (21, 23)):
+        prompt = asked(engine, *numbers)
+        request = Request(prompt.tokens, 1, prompt.prefixes, passages=prompt.passages)
+        begin, end = prompt.passages[0]
+        assert answered(engine, request).composed_tokens == end - begin
+
+
+@pytest.mark.model
 def test_passages_without_a_state_are_computed_in_place_and_kept_for_the_next(
     engine: Engine,
 ) -> None:

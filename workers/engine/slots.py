@@ -5,6 +5,7 @@ is taken from where most of it is. Knows tokens and streams; nothing of sampling
 """
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -83,7 +84,7 @@ class Slots:
         if request.max_tokens or prompt not in self._prefixes:
             prompt = prompt[:-1]
         slot = self._fill(request, prompt)
-        self._cut(slot, common_length(slot.tokens, prompt))
+        self._cut(slot, self._begin(request, common_length(slot.tokens, prompt)))
         slot.busy, slot.sources = True, request.sources
         slot.talk = request.lane is Lane.INTERACTIVE
         return slot
@@ -136,15 +137,31 @@ class Slots:
     def joins(self, request: Request, begin: int) -> tuple[Join, ...]:
         """The passages behind `begin` whose states are kept and can be joined."""
         found: list[Join] = []
-        for first, end in request.passages if self._rope else ():
-            prefix = Prefix(request.alone((first, end)), 0.0)
-            if first < begin or prefix.tokens not in self._prefixes:
+        for first, prefix in self._kept_alone(request):
+            if first < begin:
                 continue
             if found and found[-1].end == first:
                 found[-1] = replace(found[-1], prefixes=(*found[-1].prefixes, prefix))
             else:
                 found.append(Join(first, (prefix,), request.prefixes[0]))
         return tuple(found)
+
+    def _begin(self, request: Request, held: int) -> int:
+        """Where to go on when `held` tokens are there: never from the first words of a passage.
+
+        Passages often begin alike, and one that is begun can't be joined any more.
+        """
+        for first, prefix in self._kept_alone(request):
+            if first < held < first + len(prefix.tokens) - request.prefixes[0]:
+                return first
+        return held
+
+    def _kept_alone(self, request: Request) -> Iterator[tuple[int, Prefix]]:
+        """Where each passage begins that can be joined, and what its state is kept under."""
+        for first, end in request.passages if self._rope else ():
+            tokens = request.alone((first, end))
+            if tokens in self._prefixes:
+                yield first, Prefix(tokens, 0.0)
 
     def join(self, slot: Slot, join: Join, prompt: tuple[int, ...]) -> int:
         """Put passages behind what the slot holds; returns the number of tokens they brought.
