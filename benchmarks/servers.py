@@ -99,6 +99,18 @@ class Server:
         finally:
             connection.close()
 
+    def slot(self, action: str, file: str) -> None:
+        """`save` or `restore` the KV of the first slot; needs `--slot-save-path`."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
+        try:
+            body, kind = json.dumps({"filename": file}), {"content-type": "application/json"}
+            connection.request("POST", f"/slots/0?action={action}", body, kind)
+            answer = connection.getresponse()
+            if answer.status != 200:
+                raise RuntimeError(f"{self.name} answered {answer.status}: {answer.read()!r}")
+        finally:
+            connection.close()
+
     @property
     def url(self) -> str:
         """Where it answers."""

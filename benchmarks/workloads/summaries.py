@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from benchmarks import models
 from benchmarks.bench import Bench, Timings
 from benchmarks.figures import Row, Sample
+from benchmarks.machine import cores
 from benchmarks.peer import Peer
 from benchmarks.servers import Setting
 from benchmarks.workloads import one_at_a_time
@@ -21,6 +22,7 @@ SETTINGS = (
     Setting(8, unified=True, flash=True),
     Setting(8, flash=False, extra=("-ub", "1024")),
     Setting(8, flash=True, extra=("-ub", "256")),
+    Setting(8, flash=False, extra=("-t", str(max(1, cores() // 2)))),
 )
 QUICK = 3  #: of the settings
 TARGET = 1.3
@@ -28,7 +30,7 @@ TARGET = 1.3
 
 def run(bench: Bench) -> Iterator[Row]:
     """Beside llama-server, and beside LangChain's stock and other one-at-a-time peers."""
-    size = Size(bench.size(1_000, 250), bench.size(80, 32), bench.size(160, 64))
+    size = Size(bench.size(600, 250), bench.size(64, 32), bench.size(128, 64))
 
     def work(peer: Peer, number: int) -> Timings:
         return {"all": summarise(peer, made(bench, f"summaries-{number}", DOCUMENTS, size), size)}
