@@ -19,8 +19,8 @@ from workers.engine.engine import Engine
 from workers.engine.profile import profile_for
 from workers.engine.requests import Request
 from workers.engine.template import Message
-from workers.jobs import Lane
 from workers.settings import Settings
+from workers.states import Lane
 
 KINDS: dict[str, type[BaseMessage]] = {
     "system": SystemMessage,

@@ -35,10 +35,10 @@ RETRY_SECONDS = "5"
 log = logging.getLogger(__name__)
 
 
-class SearchTimeout(Unavailable):
-    """The search took longer than {seconds} s and was given up."""
+class JobTimeout(Unavailable):
+    """The {kind} took longer than {seconds} s and was given up."""
 
-    code = "search_timeout"
+    code = "job_timeout"
 
 
 class ServiceStopping(Unavailable):
@@ -106,7 +106,7 @@ STATUS: dict[type[LecternError], int] = {
     Refused: 422,
     LecternError: 500,
     Unavailable: 503,
-    SearchTimeout: 504,
+    JobTimeout: 504,
     StorageFull: 507,
 }
 

@@ -4,7 +4,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ingest import database
 from ingest.errors import LecternError
-from workers import events, jobs
+from workers import events, fleet
 
 Part = dict[str, object]
 
@@ -30,12 +30,12 @@ def _redis() -> Part:
 
 def _worker() -> Part:
     try:
-        silent = jobs.silence()
+        silent = fleet.silence()
     except SQLAlchemyError as error:
         return _broken(error, "The database does not answer.")
     if silent is None:
         return {"ok": False, "message": "No worker is running."}
-    alive = silent <= jobs.WORKER_SILENT_SECONDS
+    alive = silent <= fleet.WORKER_SILENT_SECONDS
     return {"ok": alive, "message": f"A worker was heard {silent:.0f} s ago."}
 
 

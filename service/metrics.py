@@ -8,8 +8,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from workers import jobs
-from workers.jobs import JobStatus
+from workers import fleet, jobs
+from workers.states import JobStatus
 
 METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"})
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -57,7 +57,7 @@ class _Engines(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """A family for each figure, a line for each worker."""
-        loads = jobs.engine_loads()
+        loads = fleet.engine_loads()
         kinds = ((CounterMetricFamily, COUNTERS), (GaugeMetricFamily, GAUGES))
         for family, names in kinds:
             for name, text in names.items():

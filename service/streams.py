@@ -16,10 +16,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ingest.errors import LecternError
-from service.errors import JobUnsuccessful, ServiceStopping
+from service.errors import JobTimeout, JobUnsuccessful, ServiceStopping
 from workers import jobs
 from workers.events import Event, follow
-from workers.jobs import Job, JobStatus
+from workers.jobs import Job
+from workers.states import JobStatus
 
 KEEP_ALIVE_SECONDS = 15.0
 PATIENCE_SECONDS = 0.5
@@ -76,6 +77,18 @@ async def outcome(request: Request, job: Job, closing: asyncio.Event) -> Job:
             str(error.get("code", ended.status)), str(error.get("message", ended.status))
         )
     return ended
+
+
+async def awaited(
+    request: Request, job: Job, closing: asyncio.Event, seconds: float
+) -> dict[str, Any]:
+    """The result of a short job; it is cancelled when it takes longer. Raises JobTimeout."""
+    try:
+        async with asyncio.timeout(seconds):
+            return (await outcome(request, job, closing)).result or {}
+    except TimeoutError as error:
+        await run_in_threadpool(jobs.cancel, job.id)
+        raise JobTimeout(kind=job.kind, seconds=f"{seconds:g}") from error
 
 
 class EventStream(Response):

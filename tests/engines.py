@@ -20,8 +20,8 @@ from workers.engine.profile import Profile
 from workers.engine.requests import Request, Usage
 from workers.engine.sequence import Answer
 from workers.engine.template import Message
-from workers.jobs import Lane
 from workers.settings import Settings
+from workers.states import Lane
 
 #: One thread: two would wait for each other on a machine that does something else besides.
 PROFILE = Profile(

@@ -29,10 +29,11 @@ from workers.engine.profile import fallback
 from workers.engine.requests import Finish, FinishReason, Request, Usage
 from workers.engine.sequence import Answer
 from workers.engine.template import Message, Prompt
-from workers.jobs import UNSTARTED, Job
+from workers.jobs import Job
 from workers.language import Language
 from workers.runtime import Runtime
 from workers.settings import Settings
+from workers.states import UNSTARTED
 from workers.tables import StepRow, WorkerRow
 from workers.work import Tools
 

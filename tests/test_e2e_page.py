@@ -123,6 +123,8 @@ def test_both_files_are_read_and_their_jobs_are_shown(reader: Reader) -> None:
 
 def test_a_summary_comes_with_its_coverage_and_sections(reader: Reader) -> None:
     reader.row("lighthouse.md").get_by_test_id("summarise").click()
+    expect(reader.at("summary-offer")).to_contain_text("tokens to read")
+    reader.at("summary-start").click()
     expect(reader.at("summary-text")).not_to_be_empty()
     expect(reader.at("coverage")).to_contain_text("Page 1 of 1 read · 100 %")
     expect(reader.at("summary-section")).not_to_have_count(0)

@@ -139,6 +139,19 @@ ANSWER = {
 }
 
 
+PROMISE = {"p50": 240.0, "p90": 7_500.0, "kept": 3, "remaining": 31.4, "real": None}
+ESTIMATE = {
+    "steps": 12,
+    "kept": 3,
+    "prompt_tokens": 14_000,
+    "written_tokens": 1_920,
+    "work": 200.0,
+    "wait": 40.0,
+    "p50": 240.0,
+    "p90": 330.0,
+}
+
+
 def job(status: str, **more: Any) -> Record:
     return {
         "id": "job_1",
@@ -153,6 +166,7 @@ def job(status: str, **more: Any) -> Record:
         "result": None,
         "error": None,
         "waiting": None,
+        "estimate": None,
         "created_at": 1.0,
         "started_at": None,
         "finished_at": None,
@@ -362,7 +376,7 @@ def test_jobs_lists_shows_cancels_and_moves(
     step = {"id": "s", "kind": "parse", "ordinal": 0, "status": "succeeded", "claims": 1}
     service.routes = {
         "GET /v1/jobs": {"jobs": [job("queued", waiting=waiting)]},
-        "GET /v1/jobs/job_1": job("running"),
+        "GET /v1/jobs/job_1": job("running", estimate=PROMISE),
         "GET /v1/jobs/job_1/steps": {"steps": [{**step, "lost": 0, "retries": 0, "error": None}]},
         "POST /v1/jobs/job_1/cancel": (202, job("cancelling")),
         "POST /v1/jobs/job_1/priority": job("queued", priority=9),
@@ -374,7 +388,28 @@ def test_jobs_lists_shows_cancels_and_moves(
     assert "parse 0" in told
     assert "cancelling" in told
     assert "priority 9" in told
+    assert "4 min, at most 2 h 5 min; 3 steps known from before" in told
     assert service.asked[-1][1]["json"] == {"front": True}
+
+
+def test_a_summary_can_be_estimated_and_estimates_be_judged(
+    service: FakeService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accuracy = {"jobs": 30, "within_p90": 0.9, "near_p50": 0.7, "median_ratio": 1.04}
+    service.routes = {
+        "GET /v1/documents/doc_1": REPORT,
+        "POST /v1/jobs": ESTIMATE,
+        "GET /v1/jobs/accuracy": accuracy,
+    }
+    assert main(["summarize", "doc_1", "--dry-run", "--url", service.url]) == 0
+    assert service.asked[-1][1]["json"]["dry_run"] is True
+    told = capsys.readouterr().out
+    assert "takes about 4 min" in told
+    assert "12 steps, 3 of them known from before; 14,000 tokens to read" in told
+    assert main(["jobs", "--accuracy", "--url", service.url]) == 0
+    assert "90%" in capsys.readouterr().out
+    assert main(["jobs", "--accuracy", "--json", "--url", service.url]) == 0
+    assert json.loads(capsys.readouterr().out) == accuracy
 
 
 @pytest.mark.parametrize("words", [["cancel"], ["a", "b", "c"], ["stop", "job_1"]])

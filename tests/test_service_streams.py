@@ -21,12 +21,13 @@ import service.settings
 from ingest import library
 from ingest.database import writing
 from ingest.records import Original
+from ingest.tables import DocumentRow, DocumentStatus
 from service import streams, uploads
 from service.__main__ import Server
 from service.app import create_app
 from workers import events, jobs, submit, usage
 from workers.events import Event
-from workers.jobs import JobStatus
+from workers.states import JobKind, JobStatus
 from workers.tables import JobRow
 
 pytestmark = pytest.mark.usefixtures("redis_url", "migrated")
@@ -62,6 +63,16 @@ def until(true: Callable[[], object], seconds: float = 10.0) -> None:
 def collection() -> str:
     with writing() as session:
         return library.create_collection(session, "Minutes").id
+
+
+def readable() -> str:
+    """A document that has been read."""
+    with writing() as session:
+        where = library.create_collection(session, "Minutes").id
+        original = Original("a.txt", "text/plain", "a" * 64, 1)
+        document, _ = library.add(session, where, original)
+        session.get_one(DocumentRow, document.id).status = DocumentStatus.READY
+    return document.id
 
 
 def reading_job() -> str:
@@ -240,12 +251,22 @@ def test_passages_are_found_without_an_answer(live: httpx.Client) -> None:
     assert (answer.status_code, answer.json()) == (200, found)
 
 
+def test_a_summary_can_be_estimated_without_being_begun(live: httpx.Client) -> None:
+    found = {"steps": 3, "kept": 1, "p50": 4.0, "p90": 9.5}
+    worker = answering(JobStatus.SUCCEEDED, result=found)
+    body = {"kind": "summary", "document_id": readable(), "dry_run": True}
+    answer = live.post("/v1/jobs", json=body)
+    worker.join()
+    assert (answer.status_code, answer.json()) == (200, found)
+    assert jobs.get(str(newest_job())).kind is JobKind.ESTIMATE
+
+
 def test_a_search_that_takes_too_long_is_given_up(
     live: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.routes.answers.SEARCH_SECONDS", 0.3)
     answer = live.post(f"/v1/collections/{collection()}/search", json={"query": "x"})
-    assert problem(answer) == (504, "search_timeout")
+    assert problem(answer) == (504, "job_timeout")
     assert jobs.get(str(newest_job())).status is JobStatus.CANCELLED
 
 

@@ -21,7 +21,7 @@ from workers.engine.grammar import GrammarRefused
 from workers.engine.requests import Request
 from workers.engine.template import Message
 from workers.errors import PromptTooLong
-from workers.jobs import Lane
+from workers.states import Lane
 
 pytestmark = pytest.mark.model
 

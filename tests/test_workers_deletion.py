@@ -18,7 +18,8 @@ from ingest.errors import IndexUnavailable
 from ingest.tables import ChunkRow, CollectionRow, DocumentRow, PageRow, VersionRow
 from ingest.vectors import VectorIndex
 from workers import events, jobs, steps, submit
-from workers.jobs import Job, JobStatus, StepStatus
+from workers.jobs import Job
+from workers.states import JobStatus, StepStatus
 from workers.tables import (
     CheckpointRow,
     ConversationRow,

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from ingest.database import now, reading
 from workers import dispatcher, jobs, submit
 from workers.dispatcher import Candidate, dispatch, fair_order
-from workers.jobs import WORKER_SILENT_SECONDS, Job, Lane, StepStatus
+from workers.fleet import WORKER_SILENT_SECONDS
+from workers.jobs import Job
+from workers.states import Lane, StepStatus
 
 pytestmark = pytest.mark.usefixtures("migrated")
 Rung = list[tuple[Lane, str]]

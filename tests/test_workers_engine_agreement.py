@@ -20,7 +20,7 @@ from workers.engine.model import Model
 from workers.engine.requests import Request, Sampling
 from workers.engine.sampler import Sampler
 from workers.engine.sequence import Answer
-from workers.jobs import Lane
+from workers.states import Lane
 
 pytestmark = pytest.mark.model
 

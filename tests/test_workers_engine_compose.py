@@ -12,7 +12,7 @@ from workers.engine.compose import Cells, NotJoinable, Rope
 from workers.engine.engine import Engine
 from workers.engine.requests import Request, Usage
 from workers.engine.template import Message, Prompt
-from workers.jobs import Lane
+from workers.states import Lane
 
 ROPE = Rope(base=10_000.0, dimensions=8, head=8, interleaved=True)
 SYSTEM = Message("system", "You answer questions from what you are given, in its own words.")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from workers.engine.engine import Engine
 from workers.engine.lookup import GRAM, Lookup
 from workers.engine.requests import Request, Sampling
-from workers.jobs import Lane
+from workers.states import Lane
 
 #: Rows that cost nothing more, for one sequence and for eight.
 FREE = tuple((sequences, rows, 1.0) for sequences in (1, 8) for rows in (1, 2, 4, 8))

@@ -12,7 +12,7 @@ from workers.engine.policy import FLOOR_CHUNK, SHARED_CHUNK, STARVATION_FLOOR, L
 from workers.engine.requests import Request
 from workers.engine.sequence import SHARED_TOKENS, Answer, Sequence
 from workers.engine.slots import Slot
-from workers.jobs import Lane
+from workers.states import Lane
 
 BATCH, INTERACTIVE = Lane.BATCH, Lane.INTERACTIVE
 ROWS = 512

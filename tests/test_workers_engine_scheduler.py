@@ -30,7 +30,7 @@ from workers.engine.scheduler import WEDGED_SECONDS
 from workers.engine.slots import MOVE_WORTH_TOKENS
 from workers.engine.template import Message
 from workers.errors import EngineStopped, PromptTooLong
-from workers.jobs import Lane
+from workers.states import Lane
 
 pytestmark = pytest.mark.model
 

@@ -10,7 +10,7 @@ import pytest
 from workers.engine.prefixes import WORTH_TOKENS, Prefix, PrefixCache
 from workers.engine.requests import Request
 from workers.engine.slots import MOVE_WORTH_TOKENS, Slot, Slots
-from workers.jobs import Lane
+from workers.states import Lane
 
 BATCH, INTERACTIVE = Lane.BATCH, Lane.INTERACTIVE
 

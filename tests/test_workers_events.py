@@ -11,7 +11,8 @@ from ingest.database import writing
 from workers import events, jobs, submit
 from workers.errors import JobNotFound
 from workers.events import Event, emit, follow, forget, tell_outcome
-from workers.jobs import Job, JobStatus
+from workers.jobs import Job
+from workers.states import JobStatus
 from workers.tables import JobRow
 
 pytestmark = pytest.mark.usefixtures("migrated")

@@ -4,13 +4,16 @@ from typing import Any
 
 import pytest
 from fakes import Office, add_worker, first_step, new_collection, prose, read, set_step, store
+from sqlalchemy import update
 
 from ingest import library
 from ingest.database import now, reading, writing
 from workers import jobs, lifecycle, steps, submit
 from workers.errors import JobNotFound
-from workers.jobs import WORKER_SILENT_SECONDS, Job, JobFilter, JobKind, JobStatus, StepStatus
-from workers.tables import JobRow
+from workers.fleet import WORKER_SILENT_SECONDS
+from workers.jobs import Job, JobFilter
+from workers.states import JobKind, JobStatus, StepStatus
+from workers.tables import JobRow, StepRow
 
 pytestmark = pytest.mark.usefixtures("migrated")
 
@@ -42,6 +45,7 @@ def test_what_never_began_is_cancelled_at_once_with_its_document(collection: str
     assert first.status is JobStatus.CANCELLED
     assert first.finished_at is not None
     assert (first.error or {})["code"] == "cancelled"
+    assert first.cancelled_after == 0
     assert jobs.cancel(job.id) == first
     assert first_step(job).status is StepStatus.CANCELLED
     assert (document(job).status, document(job).error["code"]) == ("failed", "cancelled")
@@ -133,6 +137,22 @@ def test_a_queued_job_says_why_it_waits(collection: str) -> None:
     assert jobs.get(first.id).waiting.reason == "no_worker"
     steps.claim(first_step(first).id, "a", 60)
     assert jobs.get(first.id).waiting is None
+
+
+def test_when_a_job_starts_is_told_by_how_fast_the_lane_goes_on(
+    office: Office, collection: str
+) -> None:
+    add_worker(batch=2)
+    first, second = (reading_job(collection, f"On day {day}.") for day in range(2))
+    assert jobs.get(first.id).waiting.starts_in is None
+    office.work(reading_job(collection, "Done."))
+    with writing() as session:
+        session.execute(
+            update(StepRow)
+            .where(StepRow.status == StepStatus.DONE)
+            .values(started_at=0.0, finished_at=6.0)
+        )
+    assert [jobs.get(each.id).waiting.starts_in for each in (first, second)] == [3.0, 6.0]
 
 
 def test_jobs_are_listed_newest_first_by_what_is_wanted(collection: str) -> None:

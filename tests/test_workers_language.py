@@ -20,9 +20,9 @@ from workers.engine.engine import Engine
 from workers.engine.requests import Request
 from workers.engine.template import Message
 from workers.errors import Cancelled, LanguageModelUnavailable
-from workers.jobs import Lane
 from workers.language import Language, Limits, estimated_tokens
 from workers.settings import Settings
+from workers.states import Lane
 
 PROMPT = ChatPromptTemplate([("system", "Be brief."), ("human", "{text}")])
 

@@ -8,7 +8,8 @@ from fakes import Office, first_step, new_collection, read, set_step, store
 from ingest.database import reading, writing
 from ingest.errors import DamagedDocument, IndexUnavailable
 from workers import events, jobs, lifecycle, steps, submit
-from workers.jobs import Job, JobStatus, StepStatus
+from workers.jobs import Job
+from workers.states import JobStatus, StepStatus
 from workers.tables import JobRow
 
 pytestmark = pytest.mark.usefixtures("migrated")

@@ -16,7 +16,8 @@ from workers import conversations, documents, jobs, prompts, submit
 from workers.conversations import Turn
 from workers.documents import TURNS_DROPPED, Whole
 from workers.errors import DocumentNotReady
-from workers.jobs import Job, JobStatus
+from workers.jobs import Job
+from workers.states import JobStatus
 from workers.tables import ConversationRow
 
 pytestmark = pytest.mark.usefixtures("migrated")

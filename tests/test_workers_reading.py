@@ -9,9 +9,9 @@ from ingest.errors import IndexUnavailable
 from ingest.search import Scope, find
 from ingest.tables import ChunkRow, CollectionRow, DocumentRow, PageRow, VersionRow
 from workers import jobs, steps, submit
-from workers.jobs import JobStatus, StepStatus
 from workers.kinds import embedding
 from workers.kinds import reading as kind
+from workers.states import JobStatus, StepStatus
 
 pytestmark = pytest.mark.usefixtures("migrated")
 

@@ -25,9 +25,10 @@ from structlog.testing import capture_logs
 
 from ingest.database import reading, writing
 from ingest.errors import IndexUnavailable
-from workers import dispatcher, jobs, lifecycle, runtime, steps, submit
-from workers.jobs import Job, JobStatus, StepStatus
+from workers import dispatcher, fleet, jobs, lifecycle, runtime, steps, submit
+from workers.jobs import Job
 from workers.kinds import KINDS
+from workers.states import JobKind, JobStatus, StepStatus
 from workers.tables import WorkerRow
 
 pytestmark = pytest.mark.usefixtures("migrated")
@@ -325,7 +326,7 @@ def test_a_database_that_is_away_for_a_moment_only_costs_a_beat(
 
 
 def test_every_kind_of_job_has_runners_and_a_plan() -> None:
-    assert set(KINDS) == set(jobs.JobKind)
+    assert set(KINDS) == set(JobKind)
     assert all(kind.runners for kind in KINDS.values())
 
 
@@ -336,14 +337,14 @@ def test_a_heartbeat_tells_what_the_engine_does(office: Office) -> None:
         office.tools, language=replace(office.tools.language, engine=engine)
     )
     office.runtime.start()
-    (told,) = jobs.engine_loads()
+    (told,) = fleet.engine_loads()
     assert (told.worker, told.host) == (office.runtime.owner, socket.gethostname())
     assert told.figures == asdict(engine.figures)
     engine.figures = replace(engine.figures, steps=9)
-    until(lambda: jobs.engine_loads()[0].figures["steps"] == 9)
+    until(lambda: fleet.engine_loads()[0].figures["steps"] == 9)
 
 
 def test_a_worker_without_an_engine_tells_nothing_of_one(office: Office) -> None:
     office.runtime.start()
     assert workers_seen() == [office.runtime.owner]
-    assert jobs.engine_loads() == []
+    assert fleet.engine_loads() == []

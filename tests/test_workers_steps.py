@@ -11,7 +11,8 @@ from ingest.errors import IndexUnavailable
 from ingest.tables import DocumentRow, DocumentStatus
 from workers import jobs, lifecycle, steps, submit
 from workers.errors import LeaseLost
-from workers.jobs import Job, JobStatus, StepStatus
+from workers.jobs import Job
+from workers.states import JobStatus, StepStatus
 from workers.tables import CheckpointRow, JobDocumentRow, StepRow, WorkerRow
 
 pytestmark = pytest.mark.usefixtures("migrated")

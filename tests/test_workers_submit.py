@@ -8,8 +8,9 @@ from ingest.errors import CollectionNotFound, DocumentNotFound
 from ingest.tables import DocumentRow, DocumentStatus
 from workers import jobs, steps, submit
 from workers.errors import ConversationNotFound, DocumentNotReady
-from workers.jobs import Job, JobFilter, JobKind, JobStatus, Lane
+from workers.jobs import Job, JobFilter
 from workers.kinds import KINDS
+from workers.states import JobKind, JobStatus, Lane
 from workers.tables import JobRow
 
 pytestmark = pytest.mark.usefixtures("migrated")  # and no Redis anywhere

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from ingest.database import reading, writing
 from ingest.tables import ChunkRow
 from workers import events, jobs, submit
-from workers.jobs import Job, JobKind, JobStatus, Lane, Step, StepStatus
+from workers.jobs import Job, Step
 from workers.kinds.summary import plan
+from workers.states import JobKind, JobStatus, Lane, StepStatus
 from workers.tables import CheckpointRow
 from workers.work import NewStep
 

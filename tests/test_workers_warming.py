@@ -16,9 +16,9 @@ from workers.chat_model import LecternChat
 from workers.engine import profile
 from workers.engine.engine import Engine
 from workers.errors import EngineStopped
-from workers.jobs import JobStatus, Lane
 from workers.language import Language
 from workers.settings import Settings
+from workers.states import JobStatus, Lane
 from workers.warming import MEGABYTE, Warmer
 
 pytestmark = pytest.mark.usefixtures("migrated")

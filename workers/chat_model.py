@@ -31,7 +31,7 @@ from workers.engine.engine import Engine
 from workers.engine.grammar import grammar_of
 from workers.engine.requests import Finish, Request, Sampling, never
 from workers.engine.template import Message
-from workers.jobs import Lane
+from workers.states import Lane
 from workers.usage import rate
 
 MINIMUM_ANSWER_TOKENS = 16

@@ -14,9 +14,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from ingest.database import now, reading, writing
+from workers import fleet
 from workers.app import RUN_STEP, app
-from workers.jobs import WANTED, WORKER_SILENT_SECONDS, Lane, StepStatus
-from workers.tables import JobRow, StepRow, WorkerRow
+from workers.states import WANTED, Lane, StepStatus
+from workers.tables import JobRow, StepRow
 
 CANDIDATES = 200
 #: An interactive step beyond the engine's slots may wait in a worker thread: it costs nothing.
@@ -77,7 +78,9 @@ def _ring(lane: Lane, step_id: str) -> bool:
 def _publishable(session: Session, lane: Lane) -> list[str]:
     """Mark the lane's next steps published, inside the caller's transaction."""
     moment = now(session)
-    window = _fleet_slots(session, lane, moment)
+    window = fleet.slots(session, lane)
+    if lane is Lane.INTERACTIVE:
+        window *= INTERACTIVE_OVERBOOKING
     in_flight = Counter(
         session.scalars(
             select(StepRow.job_id).where(
@@ -142,12 +145,3 @@ def _candidates(session: Session, lane: Lane, moment: float, free: int) -> list[
         .limit(CANDIDATES)
     )
     return [Candidate(*row) for row in rows]
-
-
-def _fleet_slots(session: Session, lane: Lane, moment: float) -> int:
-    column = WorkerRow.batch_slots if lane is Lane.BATCH else WorkerRow.interactive_slots
-    live = select(func.coalesce(func.sum(column), 0)).where(
-        WorkerRow.seen_at > moment - WORKER_SILENT_SECONDS
-    )
-    slots = int(session.scalar(live) or 0)
-    return slots * INTERACTIVE_OVERBOOKING if lane is Lane.INTERACTIVE else slots

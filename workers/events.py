@@ -17,8 +17,9 @@ import structlog
 from redis.exceptions import RedisError
 
 from workers import jobs
-from workers.jobs import Job, JobStatus
+from workers.jobs import Job
 from workers.settings import settings
+from workers.states import JobStatus
 
 BLOCK_MS = 1_000
 #: A Redis that accepts questions and answers none must not stop a client from hearing the outcome.

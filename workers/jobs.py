@@ -1,14 +1,7 @@
-"""Jobs and steps as values, and the questions and wishes a user may have about them.
+"""Jobs and steps as values, and the questions and wishes a user may have about them."""
 
-Job    queued → running → succeeded | failed | cancelled,  running → cancelling → cancelled
-Step   ready → published → running → done | failed | cancelled | poisoned
-       and back to ready when a publication or a lease is lost, or a fault may pass
-
-Terminal states are final. A step that is done is never claimed again.
-"""
-
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -17,64 +10,10 @@ from sqlalchemy.orm import Session
 from ingest import library
 from ingest.database import now, reading, writing
 from workers.errors import JobNotFound
-from workers.tables import JobRow, StepRow, WorkerRow
-
-WORKER_SILENT_SECONDS = 30.0
-
-
-class JobKind(StrEnum):
-    """What can be asked for."""
-
-    READ = "read"
-    SUMMARY = "summary"
-    QUESTION = "question"
-    SEARCH = "search"
-    DELETE = "delete"
-
-
-class Lane(StrEnum):
-    """Who waits for it: a person now, or nobody in particular."""
-
-    INTERACTIVE = "interactive"
-    BATCH = "batch"
-
-
-class JobStatus(StrEnum):
-    """Where a job stands."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    CANCELLING = "cancelling"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class StepStatus(StrEnum):
-    """Where a step stands."""
-
-    READY = "ready"
-    PUBLISHED = "published"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    POISONED = "poisoned"
-
-
-TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED})
-#: A job whose steps may run.
-WANTED = (JobStatus.QUEUED, JobStatus.RUNNING)
-UNSTARTED = (StepStatus.READY, StepStatus.PUBLISHED)
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Why a queued job has not begun."""
-
-    reason: str  #: `no_worker` or `queued`
-    position: int  #: jobs that will begin earlier, plus one
-    message: str
+from workers.promises import Promise, promises
+from workers.states import TERMINAL, UNSTARTED, JobKind, JobStatus, Lane, StepStatus
+from workers.tables import JobRow, StepRow
+from workers.waiting import Waiting, waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +36,14 @@ class Job:
     finished_at: float | None
     cancel_requested_at: float | None
     waiting: Waiting | None = None
+    estimate: Promise | None = None
+
+    @property
+    def cancelled_after(self) -> float | None:
+        """Seconds from the wish to cancel it until nothing of it ran any more."""
+        if self.status is not JobStatus.CANCELLED or self.cancel_requested_at is None:
+            return None
+        return (self.finished_at or 0.0) - self.cancel_requested_at
 
     @property
     def finished(self) -> bool:
@@ -105,7 +52,7 @@ class Job:
 
     def public(self) -> dict[str, Any]:
         """The job as the REST interface shows it."""
-        return asdict(self)
+        return asdict(self) | {"cancelled_after": self.cancelled_after}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +82,6 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineLoad:
-    """What the engine of a worker has done since it started, and is doing."""
-
-    worker: str
-    host: str
-    figures: dict[str, float]  #: by the names of `workers.engine.load.Load`
-
-
-@dataclass(frozen=True, slots=True)
 class JobFilter:
     """Which jobs to list; `None` means any."""
 
@@ -154,11 +92,11 @@ class JobFilter:
     limit: int = 50
 
 
-def job_of(row: JobRow, waiting: Waiting | None = None) -> Job:
+def job_of(row: JobRow, waiting: Waiting | None = None, estimate: Promise | None = None) -> Job:
     """The value of a row."""
-    held = {field.name: getattr(row, field.name) for field in fields(Job)[:-1]}
+    held = {field.name: getattr(row, field.name) for field in fields(Job)[:-2]}
     held.update(kind=JobKind(row.kind), status=JobStatus(row.status), lane=Lane(row.lane))
-    return Job(**held, waiting=waiting)
+    return Job(**held, waiting=waiting, estimate=estimate)
 
 
 def step_of(row: StepRow) -> Step:
@@ -174,7 +112,7 @@ def get(job_id: str) -> Job:
         row = session.get(JobRow, job_id)
         if row is None:
             raise JobNotFound(id=job_id)
-        return job_of(row, _waiting(session, row))
+        return _seen(session, [row])[0]
 
 
 def listing(wanted: JobFilter) -> list[Job]:
@@ -189,7 +127,7 @@ def listing(wanted: JobFilter) -> list[Job]:
         if value is not None:
             query = query.where(column == value)
     with reading() as session:
-        return [job_of(row, _waiting(session, row)) for row in session.scalars(query)]
+        return _seen(session, list(session.scalars(query)))
 
 
 def steps_of(job_id: str) -> list[Step]:
@@ -220,7 +158,7 @@ def cancel(job_id: str) -> Job:
             raise JobNotFound(id=job_id)
         if JobStatus(row.status) not in TERMINAL and row.kind != JobKind.DELETE:
             request_cancel(session, row)
-        return job_of(row, _waiting(session, row))
+        return _seen(session, [row])[0]
 
 
 def request_cancel(session: Session, row: JobRow) -> None:
@@ -256,7 +194,7 @@ def prioritise(job_id: str, priority: int | None) -> Job:
             )
             priority = max(row.priority, (session.scalar(highest) or 0) + 1)
         row.priority = priority
-        return job_of(row, _waiting(session, row))
+        return _seen(session, [row])[0]
 
 
 def counts() -> dict[str, int]:
@@ -266,33 +204,7 @@ def counts() -> dict[str, int]:
         return dict(found.all())
 
 
-def engine_loads() -> list[EngineLoad]:
-    """What the engines of all live workers have done, as their last heartbeats said."""
-    query = select(WorkerRow.id, WorkerRow.host, WorkerRow.engine).order_by(WorkerRow.id)
-    with reading() as session:
-        live = WorkerRow.seen_at > now(session) - WORKER_SILENT_SECONDS
-        found = session.execute(query.where(live)).all()
-    return [EngineLoad(worker, host, load) for worker, host, load in found if load]
-
-
-def silence() -> float | None:
-    """Seconds since a worker was last heard; None when there is no worker."""
-    with reading() as session:
-        seen = session.scalar(select(func.max(WorkerRow.seen_at)))
-        return None if seen is None else max(0.0, now(session) - seen)
-
-
-def _waiting(session: Session, row: JobRow) -> Waiting | None:
-    if row.status != JobStatus.QUEUED:
-        return None
-    live = select(func.count()).where(WorkerRow.seen_at > now(session) - WORKER_SILENT_SECONDS)
-    earlier = select(func.count()).where(
-        JobRow.status == JobStatus.QUEUED,
-        JobRow.lane == row.lane,
-        (JobRow.priority > row.priority)
-        | ((JobRow.priority == row.priority) & (JobRow.created_at < row.created_at)),
-    )
-    position = (session.scalar(earlier) or 0) + 1
-    if not session.scalar(live):
-        return Waiting("no_worker", position, "No worker is running.")
-    return Waiting("queued", position, f"Number {position} in the {row.lane} lane.")
+def _seen(session: Session, rows: Sequence[JobRow]) -> list[Job]:
+    """Jobs with all that a user wants to know of them."""
+    waits, estimates = waiting(session, rows), promises(session, rows)
+    return [job_of(row, waits.get(row.id), estimates.get(row.id)) for row in rows]

@@ -17,11 +17,14 @@ from ingest.settings import settings as ingest_settings
 from workers.chat_model import LecternChat
 from workers.engine import library, weights
 from workers.engine.engine import Engine
+from workers.engine.load import Speed
 from workers.engine.profile import profile_for
-from workers.jobs import Lane
 from workers.settings import Settings, kv_folder, models_folder
+from workers.states import Lane
 
 SERVER_TIMEOUT_SECONDS = 600
+#: A guess, for estimates: what they are multiplied with is learned from the jobs.
+SERVER_SPEED = Speed(0.002, 0.02)
 SMALL_PARAMETERS = 1_000_000_000
 CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
 
@@ -48,6 +51,10 @@ class Language:
     engine: Engine | None  #: None for a server
     small: bool  #: invents too freely to be believed without proof
     composes: bool = False  #: joins passages from kept KV, which is approximate
+
+    def speed(self) -> Speed:
+        """What tokens take here; of a server nothing is known but what its jobs took."""
+        return SERVER_SPEED if self.engine is None else self.engine.speed()
 
     def within(self, limits: Limits) -> Runnable[Any, BaseMessage]:
         """The chat model bound to `limits`; a server only understands the number of tokens."""

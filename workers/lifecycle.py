@@ -12,17 +12,9 @@ from ingest.database import now
 from ingest.errors import LecternError
 from workers import events, steps
 from workers.errors import Cancelled
-from workers.jobs import (
-    UNSTARTED,
-    WANTED,
-    Job,
-    JobStatus,
-    Step,
-    StepStatus,
-    job_of,
-    planned_steps,
-)
+from workers.jobs import Job, Step, job_of, planned_steps
 from workers.kinds import KINDS
+from workers.states import UNSTARTED, WANTED, JobStatus, StepStatus
 from workers.submit import new_step
 from workers.tables import JobRow, StepRow
 

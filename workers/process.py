@@ -18,9 +18,9 @@ from workers import language, logs
 from workers.app import app
 from workers.dispatcher import INTERACTIVE_OVERBOOKING
 from workers.engine.topology import usable_cores
-from workers.jobs import Lane
 from workers.runtime import Runtime
 from workers.settings import settings
+from workers.states import Lane
 from workers.work import Tools
 
 log = structlog.get_logger()

@@ -23,11 +23,12 @@ from ingest.errors import LecternError, Unavailable
 from workers import dispatcher, events, forgetting, lifecycle, steps
 from workers.engine.bundle import source
 from workers.errors import Cancelled, LeaseLost
+from workers.fleet import WORKER_SILENT_SECONDS
 from workers.idle import Chore, IdleTime
-from workers.jobs import WANTED, WORKER_SILENT_SECONDS, StepStatus
 from workers.kinds import KINDS
 from workers.retuning import Retuner
 from workers.settings import Settings
+from workers.states import WANTED, StepStatus
 from workers.steps import Claim
 from workers.tables import JobRow, StepRow, WorkerRow
 from workers.warming import Warmer

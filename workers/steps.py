@@ -18,17 +18,8 @@ from ingest.database import now, reading, writing
 from ingest.errors import LecternError
 from ingest.tables import DocumentRow, DocumentStatus
 from workers.errors import LeaseLost, StepPoisoned
-from workers.jobs import (
-    UNSTARTED,
-    WANTED,
-    Job,
-    JobKind,
-    JobStatus,
-    Step,
-    StepStatus,
-    job_of,
-    step_of,
-)
+from workers.jobs import Job, Step, job_of, step_of
+from workers.states import UNSTARTED, WANTED, JobKind, JobStatus, StepStatus
 from workers.tables import CheckpointRow, JobDocumentRow, JobRow, StepRow, WorkerRow
 
 #: A step that outlived this many workers is not given to another.
@@ -123,6 +114,13 @@ def checkpoint(key: str) -> dict[str, Any] | None:
     with reading() as session:
         row = session.get(CheckpointRow, key)
         return row.output if row else None
+
+
+def kept(keys: Iterable[str]) -> set[str]:
+    """The content keys whose output is there already."""
+    with reading() as session:
+        query = select(CheckpointRow.key).where(CheckpointRow.key.in_(list(keys)))
+        return set(session.scalars(query))
 
 
 def finish(session: Session, step: Step, output: dict[str, Any], key: str | None) -> JobRow:

@@ -15,18 +15,20 @@ from ingest.tables import CollectionRow, DocumentRow, DocumentStatus
 from workers import dispatcher
 from workers.conversations import open_turn
 from workers.errors import DocumentNotReady
-from workers.jobs import TERMINAL, Job, JobKind, JobStatus, Lane, StepStatus, job_of, request_cancel
+from workers.jobs import Job, job_of, request_cancel
+from workers.states import TERMINAL, JobKind, JobStatus, Lane, StepStatus
 from workers.tables import JobDocumentRow, JobRow, StepRow
 
 #: Where each kind of job begins; its later steps are decided in `workers.kinds`.
 FIRST_STEP = {
     JobKind.READ: "parse",
     JobKind.SUMMARY: "outline",
+    JobKind.ESTIMATE: "estimate",
     JobKind.QUESTION: "retrieve",
     JobKind.SEARCH: "search",
     JobKind.DELETE: "erase",
 }
-INTERACTIVE = frozenset({JobKind.QUESTION, JobKind.SEARCH})
+INTERACTIVE = frozenset({JobKind.QUESTION, JobKind.SEARCH, JobKind.ESTIMATE})
 NOTHING_DONE = {"percent": 0, "done": 0, "total": 0, "stage": "queued"}
 
 
@@ -46,6 +48,18 @@ def summary(document_id: str, priority: int = 0) -> Job:
         document = _readable(session, document_id)
         params = {"version_id": document.current_version_id}
         row = _add(session, JobKind.SUMMARY, document.collection_id, params, document_id)
+        row.priority = priority
+        job = job_of(row)
+    dispatcher.dispatch()
+    return job
+
+
+def estimate(document_id: str, priority: int = 0) -> Job:
+    """Find out what a summary of the document would take; a person waits for it."""
+    with writing() as session:
+        document = _readable(session, document_id)
+        params = {"version_id": document.current_version_id}
+        row = _add(session, JobKind.ESTIMATE, document.collection_id, params, document_id)
         row.priority = priority
         job = job_of(row)
     dispatcher.dispatch()

@@ -82,6 +82,24 @@ class CheckpointRow(Table):
     created_at: Mapped[float]
 
 
+class EstimateRow(Table):
+    """What was said that a job would take, and what it took."""
+
+    __tablename__ = "estimates"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    made_at: Mapped[float] = mapped_column(index=True)
+    steps: Mapped[int]
+    kept: Mapped[int]  #: steps whose output was there already
+    prompt_tokens: Mapped[int]
+    written_tokens: Mapped[int]  #: at most
+    work: Mapped[float]  #: seconds by the formula, for itself
+    wait: Mapped[float]  #: and for others
+    p50: Mapped[float]  #: seconds from `made_at`
+    p90: Mapped[float]
+    real_seconds: Mapped[float | None]  #: from `made_at`; None unless the job succeeded
+
+
 class WorkerRow(Table):
     """A live worker process, as its heartbeat last said."""
 

@@ -16,9 +16,9 @@ from ingest.tables import DocumentRow, DocumentStatus, VersionRow
 from workers import documents
 from workers.engine.engine import Engine
 from workers.engine.requests import Request
-from workers.jobs import Lane
 from workers.language import Language
 from workers.settings import Settings
+from workers.states import Lane
 
 #: Newest documents that are looked at; a library may hold more than any disk has room for.
 CANDIDATES = 500

@@ -21,8 +21,8 @@ from workers.engine.engine import Engine
 from workers.engine.model import Model
 from workers.engine.profile import Profile, profile_for
 from workers.engine.requests import Request, Sampling
-from workers.jobs import Lane
 from workers.settings import Settings, models_folder
+from workers.states import Lane
 
 SETTINGS = Settings(
     context=2_048, batch_slots=8, interactive_slots=2, prefix_cache_mb=0, prefix_disk_mb=0

@@ -41,6 +41,7 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
     add.add_argument("--no-wait", action="store_true", help="do not wait until they are read")
     summarize = commands.add_parser("summarize", parents=[kept], help="summarise a whole document")
     summarize.add_argument("document", metavar="DOC", help="document id, its name, or a file")
+    summarize.add_argument("--dry-run", action="store_true", help="only say what it would take")
     ask = commands.add_parser("ask", parents=[kept], help="ask a question, with citations")
     ask.add_argument("question", metavar="QUESTION")
     ask.add_argument("--document", metavar="DOC", help="ask this one alone: its id or its name")
@@ -56,7 +57,8 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
 
 
 def _add_jobs(jobs: ArgumentParser) -> None:
-    jobs.usage = "lectern jobs [-h] [--json] [--url URL] [ID | cancel ID | front ID]"
+    jobs.usage = "lectern jobs [-h] [--json] [--url URL] [--accuracy | ID | cancel ID | front ID]"
     jobs.add_argument("words", nargs="*", metavar="ID | cancel ID | front ID")
     jobs.add_argument("--limit", type=int, default=20, metavar="N", help="newest N (default 20)")
+    jobs.add_argument("--accuracy", action="store_true", help="how good the estimates were")
     jobs.set_defaults(usage_error=jobs.error)

@@ -4,15 +4,18 @@ from argparse import Namespace
 from datetime import datetime
 
 from service.cli.client import Client, Record
+from service.cli.results import duration
 from service.cli.screen import Screen, cells
 
 ACTIONS = frozenset({"cancel", "front"})
 
 
 def run(arguments: Namespace) -> int:
-    """`jobs`, `jobs ID`, `jobs cancel ID` or `jobs front ID`."""
+    """`jobs`, `jobs ID`, `jobs cancel ID`, `jobs front ID` or `jobs --accuracy`."""
     screen, client = Screen(arguments.json), Client(arguments.url)
     match arguments.words:
+        case [] if arguments.accuracy:
+            _print_accuracy(screen, client.get("/v1/jobs/accuracy"))
         case []:
             _print_list(screen, client.get("/v1/jobs", limit=arguments.limit))
         case [action, job_id] if action in ACTIONS:
@@ -35,11 +38,12 @@ def _print_list(screen: Screen, listing: Record) -> None:
     if screen.as_json:
         screen.result(listing)
         return
-    table = screen.table("job", "kind", "status", "done", "since", "about")
+    table = screen.table("job", "kind", "status", "done", "left", "since", "about")
     for job in listing["jobs"]:
         done = f"{(job['progress'] or {}).get('percent', 0):.0f} %"
-        since = _clock(job["created_at"])
-        table.add_row(*cells(job["id"], job["kind"], job["status"], done, since, _about(job)))
+        since, left = _clock(job["created_at"]), _left(job)
+        about = _about(job)
+        table.add_row(*cells(job["id"], job["kind"], job["status"], done, left, since, about))
     screen.show(table)
 
 
@@ -54,6 +58,8 @@ def _print_job(screen: Screen, job: Record, steps: list[Record]) -> None:
         "created": _clock(job["created_at"]),
         "started": _clock(job["started_at"]),
         "finished": _clock(job["finished_at"]),
+        "estimated": _estimated(job["estimate"]),
+        "cancelled": _cancelled(job.get("cancelled_after")),
     }
     table = screen.table("", "")
     for name, value in facts.items():
@@ -71,12 +77,48 @@ def _print_job(screen: Screen, job: Record, steps: list[Record]) -> None:
     screen.show(table)
 
 
+def _print_accuracy(screen: Screen, accuracy: Record) -> None:
+    if screen.as_json:
+        screen.result(accuracy)
+        return
+    if not accuracy["jobs"]:
+        screen.line("no job with an estimate has succeeded yet")
+        return
+    table = screen.table(f"of the latest {accuracy['jobs']} jobs", "")
+    table.add_row(*cells("ended by their p90", f"{accuracy['within_p90']:.0%}"))
+    table.add_row(*cells("ended within 30 % of their p50", f"{accuracy['near_p50']:.0%}"))
+    table.add_row(*cells("took, by their p50, in the middle", f"{accuracy['median_ratio']:.2f}"))
+    screen.show(table)
+
+
+def _left(job: Record) -> str:
+    seconds = (job["estimate"] or {}).get("remaining")
+    return "" if seconds is None else duration(seconds)
+
+
+def _estimated(estimate: Record | None) -> str:
+    """What was said, and what came of it."""
+    if estimate is None:
+        return ""
+    said = f"{duration(estimate['p50'])}, at most {duration(estimate['p90'])}"
+    if estimate["real"] is not None:
+        said += f"; took {duration(estimate['real'])}"
+    return said + (f"; {estimate['kept']} steps known from before" if estimate["kept"] else "")
+
+
+def _cancelled(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.1f} s after it was asked for"
+
+
 def _about(job: Record) -> str:
     """The one thing worth saying: why it failed, why it waits, or what it works on."""
     if job.get("error"):
         return f"{job['error']['message']} ({job['error']['code']})"
     if job.get("waiting"):
-        return str(job["waiting"]["message"])
+        starts = job["waiting"].get("starts_in")
+        return str(job["waiting"]["message"]) + (
+            f" Starts in {duration(starts)}." if starts else ""
+        )
     params = job.get("params") or {}
     return str(params.get("question") or job.get("document_id") or job.get("collection_id") or "")
 

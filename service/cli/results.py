@@ -12,6 +12,27 @@ def pages(first: int, last: int) -> str:
     return f"p. {first}" if first == last else f"pp. {first}–{last}"
 
 
+def duration(seconds: float) -> str:
+    """`8 s`, `4 min` or `2 h 5 min`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def print_estimate(screen: Screen, name: str, estimate: Record) -> None:
+    """What a summary would take."""
+    screen.line(f"A summary of {name} takes about {duration(estimate['p50'])}", "bold")
+    kept = f", {estimate['kept']} of them known from before" if estimate["kept"] else ""
+    screen.line(f"  nine times in ten at most {duration(estimate['p90'])}")
+    screen.line(
+        f"  {estimate['steps']} steps{kept}; {estimate['prompt_tokens']:,} tokens to read, at most"
+        f" {estimate['written_tokens']:,} to write"
+    )
+    if estimate["wait"] >= 1:
+        screen.line(f"  {duration(estimate['wait'])} of it for other jobs", "dim")
+
+
 def print_section(screen: Screen, section: Record) -> None:
     """One line for a section summary that has just come in."""
     first, last = section["pages"]

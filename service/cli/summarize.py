@@ -7,7 +7,7 @@ from pathlib import Path
 from service.cli.catalogue import find_document, open_collection
 from service.cli.client import Client, Record
 from service.cli.errors import JobFailed
-from service.cli.results import print_section, print_summary
+from service.cli.results import print_estimate, print_section, print_summary
 from service.cli.screen import Screen
 from service.cli.uploads import await_read, send
 
@@ -16,8 +16,16 @@ def run(arguments: Namespace) -> int:
     """Summarise; adds the document first when it is named by a path."""
     screen, client = Screen(arguments.json), Client(arguments.url)
     document = _document(client, screen, arguments)
+    wanted = {"kind": "summary", "document_id": document["id"]}
+    if arguments.dry_run:
+        estimate = client.post("/v1/jobs", {**wanted, "dry_run": True})
+        if screen.as_json:
+            screen.result({"document": document, "estimate": estimate})
+        else:
+            print_estimate(screen, document["name"], estimate)
+        return 0
     began = time.monotonic()
-    job = client.post("/v1/jobs", {"kind": "summary", "document_id": document["id"]})
+    job = client.post("/v1/jobs", wanted)
     try:
         summary = follow_summary(client, screen, job["id"])
     except KeyboardInterrupt:

@@ -1,6 +1,5 @@
 """Questions and searches that somebody waits for."""
 
-import asyncio
 from functools import partial
 from typing import Any
 
@@ -9,10 +8,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.deps import Closing, Identifier
-from service.errors import SearchTimeout
 from service.questions import checked
 from service.schemas import answers as schemas
-from service.streams import EventStream, happening, outcome
+from service.streams import EventStream, awaited, happening, outcome
 from workers import jobs, submit
 from workers.events import Event
 
@@ -55,9 +53,4 @@ async def search(
     """Find passages without an answer, with scores and what each stage took."""
     query = checked(wanted.query)
     job = await run_in_threadpool(submit.search, collection_id, query, wanted.limit)
-    try:
-        async with asyncio.timeout(SEARCH_SECONDS):
-            return (await outcome(request, job, closing)).result or {}
-    except TimeoutError as error:
-        await run_in_threadpool(jobs.cancel, job.id)
-        raise SearchTimeout(seconds=f"{SEARCH_SECONDS:g}") from error
+    return await awaited(request, job, closing, SEARCH_SECONDS)

@@ -18,7 +18,8 @@ from service.schemas import library as schemas
 from service.schemas.jobs import JobAnswer, Uploaded
 from service.uploads import Incoming
 from workers import jobs, submit
-from workers.jobs import Job, JobFilter, JobKind
+from workers.jobs import Job, JobFilter
+from workers.states import JobKind
 
 router = APIRouter(prefix="/v1", tags=["documents"])
 SLICE = 256 * 1024

@@ -1,19 +1,23 @@
 """Jobs: what was asked for, where it stands, and the story it tells while it runs."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from service.deps import Closing, Identifier, OptionalId
 from service.questions import checked
 from service.schemas import jobs as schemas
-from service.streams import EventStream, happening, resume_point
-from workers import jobs, submit
-from workers.jobs import JobFilter, JobKind, JobStatus
+from service.streams import EventStream, awaited, happening, resume_point
+from workers import jobs, promises, submit
+from workers.jobs import JobFilter
+from workers.states import JobKind, JobStatus
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+ESTIMATE_SECONDS = 60.0
 
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
@@ -23,19 +27,31 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("", status_code=202, response_model=schemas.Job)
-def create_job(wanted: schemas.JobRequest) -> dict[str, Any]:
-    """Ask for a summary of a document, or for an answer from a collection or one document."""
+@router.post(
+    "", status_code=202, response_model=schemas.Job, responses={200: {"model": schemas.Estimate}}
+)
+async def create_job(
+    wanted: schemas.JobRequest, request: Request, closing: Closing
+) -> dict[str, Any] | JSONResponse:
+    """Ask for a summary of a document, or for an answer from a collection or one document.
+
+    With `dry_run: true` nothing is begun; the answer is 200 with what it would take.
+    """
     if isinstance(wanted, schemas.SummaryRequest):
-        return submit.summary(wanted.document_id, wanted.priority).public()
-    question = checked(wanted.question)
-    return submit.question(
+        given = wanted.document_id, wanted.priority
+        if wanted.dry_run:
+            job = await run_in_threadpool(submit.estimate, *given)
+            return JSONResponse(await awaited(request, job, closing, ESTIMATE_SECONDS))
+        return (await run_in_threadpool(submit.summary, *given)).public()
+    job = await run_in_threadpool(
+        submit.question,
         wanted.collection_id,
-        question,
+        checked(wanted.question),
         wanted.conversation_id,
         wanted.priority,
         wanted.document_id,
-    ).public()
+    )
+    return job.public()
 
 
 @router.get("", response_model=schemas.Jobs)
@@ -49,6 +65,12 @@ def list_jobs(
     """Jobs that match, newest first."""
     wanted = JobFilter(status, kind, document_id, collection_id, limit)
     return {"jobs": [job.public() for job in jobs.listing(wanted)]}
+
+
+@router.get("/accuracy", response_model=schemas.Accuracy)
+def get_accuracy() -> dict[str, Any]:
+    """How near the latest estimates came to what the jobs took."""
+    return asdict(promises.accuracy())
 
 
 @router.get("/{job_id}", response_model=schemas.Job)

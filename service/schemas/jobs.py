@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from service.schemas.forms import Answering, Asking, ErrorCode, Id, LongText, Priority
 from service.schemas.library import Document
-from workers.jobs import JobKind, JobStatus, Lane
+from workers.states import JobKind, JobStatus, Lane
 
 
 class Progress(Answering):
@@ -24,6 +24,43 @@ class Waiting(Answering):
     reason: str
     position: int | None = None
     message: str
+    starts_in: float | None = Field(None, description="seconds, if all goes on as lately")
+
+
+class Estimate(Answering):
+    """What a job would take from now on, in seconds and in the model's tokens."""
+
+    steps: int
+    kept: int = Field(description="steps whose output is there already, and costs nothing")
+    prompt_tokens: int
+    written_tokens: int = Field(description="at most")
+    work: float = Field(description="if it were alone")
+    wait: float = Field(description="for other jobs")
+    p50: float = Field(description="half of such jobs end by then")
+    p90: float = Field(description="nine of ten")
+
+
+class Promise(Answering):
+    """What was estimated of a job when it began, and what became of it; in seconds."""
+
+    made_at: float
+    steps: int
+    kept: int = Field(description="steps whose output was there already, and cost nothing")
+    prompt_tokens: int
+    written_tokens: int = Field(description="at most")
+    p50: float = Field(description="since made_at")
+    p90: float = Field(description="since made_at")
+    remaining: float | None = Field(description="from now; null once the job has ended")
+    real: float | None = Field(description="since made_at; null unless it succeeded")
+
+
+class Accuracy(Answering):
+    """How good the latest estimates were."""
+
+    jobs: int
+    within_p90: float = Field(description="share that ended by then; 0.9 is right")
+    near_p50: float = Field(description="share that ended within 30 % of it")
+    median_ratio: float = Field(description="real time by p50; 1 is right")
 
 
 class Job(Answering):
@@ -41,9 +78,13 @@ class Job(Answering):
     result: dict[str, Any] | None = Field(description="by kind: Answer, Summary, …")
     error: ErrorCode | None
     waiting: Waiting | None
+    estimate: Promise | None
     created_at: float
     started_at: float | None
     finished_at: float | None
+    cancelled_after: float | None = Field(
+        None, description="seconds from the wish to cancel it until nothing of it ran"
+    )
 
 
 class JobAnswer(Answering):
@@ -98,6 +139,7 @@ class SummaryRequest(Asking):
     kind: Literal["summary"]
     document_id: Id
     priority: Priority = 0
+    dry_run: bool = Field(False, description="only say what it would take")
 
 
 class QuestionRequest(Asking):

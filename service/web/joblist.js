@@ -74,7 +74,10 @@ function endText({ started_at: began, finished_at: ended }) {
 export function stateText(job) {
   const { waiting, progress: { done, total, stage } } = job;
   if (waiting) {
-    return t(`waiting.${waiting.reason}`, { position: waiting.position, lane: t(`lane.${job.lane}`) });
+    const place = t(`waiting.${waiting.reason}`, { position: waiting.position,
+      lane: t(`lane.${job.lane}`) });
+    const soon = waiting.starts_in && t("waiting.starts", { time: duration(waiting.starts_in) });
+    return [place, soon].filter(Boolean).join(" · ");
   }
   const left = remaining(job);
   return [stageText(stage), total > 2 && t("progress.of", { done, total }),
@@ -87,8 +90,9 @@ export function stageText(stage) {
   return known(`stage.${word}`) ? t(`stage.${word}`, { page }) : stage;
 }
 
-/** Seconds left if the rest goes as the part that is done, or null when it is too early to say. */
-function remaining({ status, started_at: began, progress: { percent } }) {
+/** Seconds left: as estimated, or if the rest goes as what is done; null when it is too early. */
+function remaining({ status, estimate, started_at: began, progress: { percent } }) {
+  if (status === "running" && estimate?.remaining != null) return estimate.remaining;
   if (status !== "running" || percent < ETA_FROM_PERCENT || percent >= 100) return null;
   return ((serverNow() - began) * (100 - percent)) / percent;
 }

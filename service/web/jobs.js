@@ -41,7 +41,7 @@ async function refresh() {
   const { jobs } = await get(["jobs"], { collection_id: asked });
   if (asked !== state.collection) return;
   const before = new Map(state.jobs.map(({ id, status }) => [id, status]));
-  state.jobs = jobs.filter(({ kind }) => kind !== "search");
+  state.jobs = jobs.filter(({ kind }) => kind !== "search" && kind !== "estimate");
   tell("jobs");
   const moved = jobs.some(({ id, status }) => before.get(id) !== status);
   const unfinished = state.documents.some(({ status }) => ["waiting", "reading"].includes(status));

@@ -2,7 +2,7 @@
 
 import { get, post, url } from "./api.js";
 import { byId, h, icon, spinner } from "./dom.js";
-import { duration, onLanguage, t } from "./i18n.js";
+import { duration, number, onLanguage, t } from "./i18n.js";
 import { cancelJob } from "./jobs.js";
 import { stateText } from "./joblist.js";
 import { announce, attempt, errorNotice } from "./notices.js";
@@ -13,6 +13,7 @@ let doc = null;
 let job = null; //: null while it is not known yet
 let sections = []; //: of the finished job, or those that have come so far
 let source = null; //: EventSource of the open job
+let offer = null; //: what a summary would take, before one is asked for
 
 export function startSummary() {
   on("summarise", open);
@@ -27,11 +28,11 @@ export function startSummary() {
 
 function show(chosen) {
   source?.close();
-  [doc, job, sections, source] = [chosen, null, [], null];
+  [doc, job, sections, source, offer] = [chosen, null, [], null, null];
   draw();
 }
 
-/** Show the document's summary; the first time, ask for it. */
+/** Show the document's summary; the first time, say what it would take. */
 async function open(chosen) {
   tell("pane", "summary");
   if (doc?.id === chosen.id && job && isOpen(job)) return;
@@ -40,7 +41,17 @@ async function open(chosen) {
   if (doc !== chosen || !found) return;
   const kept = found.jobs.find((one) => isOpen(one) || one.result) ?? found.jobs[0];
   if (kept) watch(kept);
-  else await begin();
+  else await propose();
+}
+
+async function propose() {
+  const asked = doc;
+  const wanted = { kind: "summary", document_id: asked.id, dry_run: true };
+  const estimate = await attempt(() => post(["jobs"], wanted));
+  if (doc !== asked || job) return;
+  offer = estimate ?? {};
+  draw();
+  byId("summary-body").querySelector("[data-testid=summary-start]")?.focus();
 }
 
 async function begin() {
@@ -93,7 +104,7 @@ function draw() {
 function parts() {
   if (!doc) return [h("p", { class: "hint" }, t("summary.none"))];
   const head = h("header", { class: "work-head" }, h("h3", {}, doc.name), action());
-  if (!job) return [head, h("p", { class: "hint" }, spinner())];
+  if (!job) return [head, offer ? offerBlock(offer) : h("p", { class: "hint" }, spinner())];
   const { result, error, status } = job;
   return [head,
     status === "cancelled" && h("p", { class: "fine" }, t("job.cancelled")),
@@ -107,14 +118,23 @@ function parts() {
     h("section", { class: "sections", testid: "summary-sections" })];
 }
 
+function offerBlock({ p50, p90, steps, kept, prompt_tokens: read, written_tokens: written }) {
+  if (!steps) return null;
+  const words = [t("offer.time", { likely: duration(p50), safe: duration(p90) }),
+    t("offer.size", { count: steps, read: number(read), written: number(written) }),
+    kept && t("offer.kept", { count: kept })];
+  return h("p", { class: "notice", testid: "summary-offer" }, icon("jobs"),
+    h("span", {}, words.filter(Boolean).join(" ")));
+}
+
 function action() {
-  if (!job) return null;
-  if (isOpen(job)) {
+  if (!job && !offer) return null;
+  if (job && isOpen(job)) {
     return h("button", { type: "button", testid: "summary-cancel",
       disabled: job.status === "cancelling", onclick: () => cancelJob(job.id) }, t("cancel"));
   }
-  return h("button", { type: "button", class: job.result ? "quiet" : "primary",
-    testid: "summary-start", onclick: begin }, t(job.result ? "summary.again" : "summarise"));
+  return h("button", { type: "button", class: job?.result ? "quiet" : "primary",
+    testid: "summary-start", onclick: begin }, t(job?.result ? "summary.again" : "summarise"));
 }
 
 function drawProgress() {

@@ -8,7 +8,7 @@ from pathlib import Path
 from workers.engine import library, memory
 from workers.engine.context import Context, Shape
 from workers.engine.drafter import Drafter
-from workers.engine.load import Load
+from workers.engine.load import Load, Speed
 from workers.engine.lookup import Lookup
 from workers.engine.model import Model
 from workers.engine.prefixes import Prefix, PrefixCache
@@ -20,8 +20,8 @@ from workers.engine.sequence import Answer, Sequence
 from workers.engine.store import StateStore
 from workers.engine.template import ChatTemplate, Message, Prompt
 from workers.errors import PromptTooLong
-from workers.jobs import Lane
 from workers.settings import Settings
+from workers.states import Lane
 
 BATCH_TOKENS = 512
 MEGABYTE = 1 << 20
@@ -69,6 +69,22 @@ class Engine:
     def load(self) -> Load:
         """What it has done and is doing."""
         return self._scheduler.load()
+
+    def speed(self) -> Speed:
+        """What tokens of background work take: lately, or when the tuner measured."""
+        load, profile = self.load(), self.profile
+        together = {
+            sequences: seconds for sequences, rows, seconds in profile.step_cost if rows == 1
+        }
+        most = max(together, default=0)
+        tuned = Speed(
+            1 / profile.prefill_rate if profile.prefill_rate else load.seconds_per_token,
+            together[most] / most if most else 2 * load.seconds_per_token,
+        )
+        return Speed(
+            load.seconds_per_token if load.prefill_tokens else tuned.prompt_seconds,
+            load.seconds_per_written or tuned.written_seconds,
+        )
 
     def close(self) -> None:
         """Stop and free everything, once; unfinished requests get EngineStopped."""

@@ -25,7 +25,8 @@ class Tally:
     preemptions: int = 0
     comparable_tokens: int = 0
     comparable_seconds: float = 0.0
-    seconds_per_token: float = 0.01
+    seconds_per_token: float = 0.01  #: of a prompt; a guess until something was computed
+    seconds_per_written: float = 0.0  #: of the background's texts; 0 until some were written
 
     def add(self, shares: tuple[Share, ...], seconds: float) -> None:
         """Count a step that has been computed, before its tokens are known to its sequences."""
@@ -34,6 +35,9 @@ class Tally:
         self.steps += 1
         self.busy_seconds += seconds
         self.prefill_tokens += rows
+        if not rows and not any(share.sequence.interactive for share in shares):
+            each, before = seconds / len(shares), self.seconds_per_written
+            self.seconds_per_written += (FRESH if before else 1) * (each - before)
         if not rows or len(prompts) < len(shares):
             return
         self.seconds_per_token += FRESH * (seconds / rows - self.seconds_per_token)
@@ -41,6 +45,14 @@ class Tally:
         if rows >= COMPARABLE_ROWS and furthest <= COMPARABLE_END:
             self.comparable_tokens += rows
             self.comparable_seconds += seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Seconds that a token takes."""
+
+    prompt_seconds: float  #: read
+    written_seconds: float  #: of all that are written at the same time, each
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,7 @@ class Load:
     comparable_tokens: int  #: of prompts, in steps such as the tuner measured
     comparable_seconds: float  #: spent in those steps
     seconds_per_token: float  #: of a prompt, lately
+    seconds_per_written: float  #: of the background's texts, lately
     interactive: int
     background: int
     waiting: int

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from workers.jobs import Lane
+from workers.states import Lane
 
 FinishReason = Literal["stop", "length", "cancelled"]
 

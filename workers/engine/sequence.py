@@ -10,7 +10,7 @@ from workers.engine.requests import Finish, FinishReason, Request, Usage
 from workers.engine.sampler import Sampler
 from workers.engine.slots import Join, Slot
 from workers.engine.text import TextStream
-from workers.jobs import Lane
+from workers.states import Lane
 
 #: So many tokens that another sequence computes are worth waiting for.
 SHARED_TOKENS = 64

@@ -16,7 +16,7 @@ from workers.engine.context import Context
 from workers.engine.prefixes import WORTH_TOKENS, Prefix, PrefixCache
 from workers.engine.radix import common_length
 from workers.engine.requests import Request
-from workers.jobs import Lane
+from workers.states import Lane
 
 #: A talk must hold this many tokens that are kept nowhere else before it is moved to RAM.
 MOVE_WORTH_TOKENS = 64

@@ -12,7 +12,8 @@ from ingest import blobs, lexical, library
 from ingest.database import reading, truncate_log
 from ingest.errors import Unavailable
 from workers import events
-from workers.jobs import Job, Step, StepStatus
+from workers.jobs import Job, Step
+from workers.states import StepStatus
 from workers.tables import CheckpointRow, ConversationRow, JobDocumentRow, JobRow, StepRow, TurnRow
 from workers.work import Kind, Output, Plan, Progress, Work
 

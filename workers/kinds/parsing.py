@@ -18,7 +18,7 @@ from ingest.spans import Page, Passage
 from ingest.tables import ChunkRow, DocumentRow, DocumentStatus, PageRow, VersionRow
 from workers import jobs
 from workers.errors import Cancelled
-from workers.jobs import JobKind
+from workers.states import JobKind
 from workers.work import Output, Progress, Work
 
 PAGES_PER_WRITE = 50

@@ -13,9 +13,10 @@ from ingest import blobs, library
 from ingest.database import writing
 from ingest.errors import LecternError, Refused
 from ingest.tables import DocumentRow, DocumentStatus, VersionRow
-from workers.jobs import Job, Step, StepStatus
+from workers.jobs import Job, Step
 from workers.kinds.embedding import embed_chunks
 from workers.kinds.parsing import parse
+from workers.states import StepStatus
 from workers.work import Kind, NewStep, Plan, Progress
 
 CHUNKS_PER_STEP = 64

@@ -7,8 +7,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from itertools import groupby
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import select
@@ -16,31 +15,43 @@ from sqlalchemy import select
 from ingest.database import reading
 from ingest.errors import EmptyDocument
 from ingest.tables import ChunkRow, DocumentRow, PageRow, VersionRow
-from workers import faithful, jobs, prompts, steps, usage, writing
+from workers import estimates, faithful, jobs, prompts, steps, usage, writing
 from workers.errors import DocumentNotReady
-from workers.jobs import Job, Step, StepStatus
+from workers.estimates import Expected
+from workers.jobs import Job, Step
+from workers.language import Language
+from workers.outline import coverage, text_of
+from workers.outline import sections as cut
+from workers.states import StepStatus
 from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 
 SECTION_TOKENS = 1_600  #: of text; small models lose the thread in longer ones
 SECTION_ANSWER = 160
 MERGE_ANSWER = 320
 PROMPT_OVERHEAD = 256  #: tokens kept for the template and the instruction
+PROMPT_TOKENS = 128  #: that they really take, about
 LEVEL_STRIDE = 100_000  #: ordinals of merge steps: level × stride + place
 SENTENCES = {"section": 3, "merge": 8}  #: what a small model's summary is filled up to
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Consecutive chunks that are summarised together."""
-
-    title: str
-    first_page: int
-    last_page: int
-    parts: tuple[tuple[int, int, int], ...]  #: (page, char_start, char_end)
-
-
 def outline(work: Work) -> Output:
-    """Cut the document into sections that fit the model, along its own chunks."""
+    """Cut the document into sections that fit the model, and say what they will take."""
+    outlined, expected = _outlined(work)
+    with work.write() as session:
+        estimate = estimates.made(session, work.job, expected, work.tools.language.speed())
+        estimates.keep(session, work.job.id, estimate)
+    return Output({**outlined, "estimate": estimate.public()})
+
+
+def estimate(work: Work) -> Output:
+    """What a summary would take if it were asked for now."""
+    _, expected = _outlined(work)
+    with reading() as session:
+        estimate = estimates.made(session, work.job, expected, work.tools.language.speed())
+    return Output(estimate.public())
+
+
+def _outlined(work: Work) -> tuple[dict[str, Any], Expected]:
     version_id = work.job.params["version_id"]
     with reading() as session:
         version = session.get(VersionRow, version_id)
@@ -51,73 +62,39 @@ def outline(work: Work) -> Output:
         chunks = list(session.scalars(query.order_by(ChunkRow.ordinal)))
         pages = select(PageRow.number, PageRow.text).where(PageRow.version_id == version_id)
         texts = dict(session.execute(pages).all())
+    if not chunks:
+        raise EmptyDocument
     language = work.tools.language
     budget = min(SECTION_TOKENS, language.context_tokens - SECTION_ANSWER - PROMPT_OVERHEAD)
-    sections = list(_sections(chunks, texts, language.count_tokens, budget, document.name))
-    if not sections:
-        raise EmptyDocument
+    sections = cut(chunks, texts, language.count_tokens, budget, document.name)
+    tongue = prompts.tongue_of(texts.values())
     empty = [int(number) for number in version.empty_pages.split(",") if number]
-    return Output(
-        {
-            "sections": [asdict(section) for section in sections],
-            "language": prompts.tongue_of(texts.values()),
-            "merge_tokens": language.context_tokens - MERGE_ANSWER - PROMPT_OVERHEAD,
-            "coverage": _coverage(chunks, texts, empty),
-        }
-    )
-
-
-def _sections(
-    chunks: Sequence[ChunkRow],
-    texts: dict[int, str],
-    count_tokens: Any,
-    budget: int,
-    name: str,
-) -> Iterator[Section]:
-    held: list[ChunkRow] = []
-    weight = 0
-    for chunk in chunks:
-        tokens = count_tokens(texts[chunk.page][chunk.char_start : chunk.char_end]) + 2
-        if held and weight + tokens > budget:
-            yield _section(held, name)
-            held, weight = [], 0
-        held.append(chunk)
-        weight += tokens
-    if held:
-        yield _section(held, name)
-
-
-def _section(chunks: list[ChunkRow], name: str) -> Section:
-    parts = []
-    for page, group in groupby(chunks, key=lambda chunk: chunk.page):
-        on_page = list(group)
-        parts.append((page, on_page[0].char_start, on_page[-1].char_end))
-    title = next((chunk.heading for chunk in chunks if chunk.heading), name)
-    return Section(title, chunks[0].page, chunks[-1].page, tuple(parts))
-
-
-def _coverage(
-    chunks: Sequence[ChunkRow], texts: dict[int, str], empty: list[int]
-) -> dict[str, Any]:
-    read = sorted({chunk.page for chunk in chunks})
-    ranges: list[list[int]] = []
-    for page in read:
-        if ranges and page == ranges[-1][1] + 1:
-            ranges[-1][1] = page
-        else:
-            ranges.append([page, page])
-    characters = [sum(not character.isspace() for character in text) for text in (*texts.values(),)]
-    covered = sum(
-        sum(not character.isspace() for character in texts[c.page][c.char_start : c.char_end])
-        for c in chunks
-    )
-    return {
-        "pages_total": len(texts),
-        "pages_read": ranges,
-        "pages_empty": empty,
-        "characters_total": sum(characters),
-        "characters_read": covered,
+    outlined = {
+        "sections": [asdict(section) for section in sections],
+        "language": tongue,
+        "merge_tokens": language.context_tokens - MERGE_ANSWER - PROMPT_OVERHEAD,
+        "coverage": coverage(chunks, texts, empty),
     }
+    given = [{"text": section.text(texts), "title": section.title} for section in sections]
+    prompt = prompts.PROMPTS[tongue].section
+    keys = [_content_key(language, "section", prompt, each, SECTION_ANSWER) for each in given]
+    return outlined, _expected(outlined, steps.kept(keys), keys)
+
+
+def _expected(outlined: dict[str, Any], kept: set[str], keys: Sequence[str]) -> Expected:
+    """What is left to be paid for. That the merges are is found out when they are there."""
+    sections = outlined["sections"]
+    left = [one for one, key in zip(sections, keys, strict=True) if key not in kept]
+    merges = _merges_expected(outlined, [])
+    merged = (len(sections) + merges - 1) * SECTION_ANSWER if merges else 0
+    return Expected(
+        steps=len(sections) + merges,
+        kept=len(sections) - len(left),
+        prompt_tokens=sum(one["tokens"] + PROMPT_TOKENS for one in left)
+        + merged
+        + merges * PROMPT_TOKENS,
+        written_tokens=len(left) * SECTION_ANSWER + merges * MERGE_ANSWER,
+    )
 
 
 def summarise_section(work: Work) -> Output:
@@ -129,7 +106,7 @@ def summarise_section(work: Work) -> Output:
             PageRow.number.in_({part[0] for part in given["parts"]}),
         )
         pages = dict(session.execute(query).all())
-    text = "\n".join(pages[page][start:end] for page, start, end in given["parts"])
+    text = text_of(given["parts"], pages)
     prompt = prompts.PROMPTS[given["language"]].section
     return _summarise(work, prompt, {"text": text, "title": given["title"]}, SECTION_ANSWER)
 
@@ -147,7 +124,7 @@ def merge(work: Work) -> Output:
 
 
 def _summarise(work: Work, prompt: Any, given: dict[str, str], max_tokens: int) -> Output:
-    key = _content_key(work, prompt, given, max_tokens)
+    key = _content_key(work.tools.language, work.step.kind, prompt, given, max_tokens)
     kept = steps.checkpoint(key)
     if kept is None:
         fenced = {name: prompts.harmless(text) for name, text in given.items()}
@@ -169,11 +146,12 @@ def _summarise(work: Work, prompt: Any, given: dict[str, str], max_tokens: int) 
     return Output(data, key)
 
 
-def _content_key(work: Work, prompt: Any, given: dict[str, str], max_tokens: int) -> str:
-    language = work.tools.language
+def _content_key(
+    language: Language, kind: str, prompt: Any, given: dict[str, str], max_tokens: int
+) -> str:
     parts = [language.fingerprint, prompts.version(prompt), sorted(given.items()), max_tokens]
     if language.small:
-        parts += [faithful.VERSION, SENTENCES[work.step.kind]]
+        parts += [faithful.VERSION, SENTENCES[kind]]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
 
 
@@ -287,6 +265,15 @@ def _result(outlined: dict[str, Any], last: Step, finished: list[Step]) -> dict[
     }
 
 
+def planned_estimate(_job: Job, done: Sequence[Step]) -> Plan:
+    """One step is all."""
+    found = done[0].output
+    return Plan(Progress(1 if found else 0, 1, "estimating"), result=found)
+
+
 SUMMARY = Kind(
-    runners={"outline": outline, "section": summarise_section, "merge": merge}, plan=plan
+    runners={"outline": outline, "section": summarise_section, "merge": merge},
+    plan=plan,
+    settle=estimates.settle,
 )
+ESTIMATE = Kind(runners={"estimate": estimate}, plan=planned_estimate)

@@ -1,0 +1,110 @@
+"""How long a job will take, and how good that guess was.
+
+work      = tokens left to pay for × what a token takes on this host now
+wait      = what the open jobs before it need, and those beside it, which share the slots evenly
+estimate  = (work + wait) × how much longer than that the latest jobs took: half, and nine of ten
+
+So what no formula knows (prompts that come out shorter, people who ask in between, a server behind
+a network) is learned from outcomes, and the two figures say honestly how far they scatter.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ingest.database import now
+from ingest.errors import LecternError
+from workers.engine.load import Speed
+from workers.jobs import Job
+from workers.promises import outcomes, quantile
+from workers.states import TERMINAL, JobStatus
+from workers.tables import EstimateRow, JobRow
+
+#: Of a host that nothing is known of: how real times were to the formula's, in our own trials.
+ASSUMED = (0.7, 0.85, 1.0, 1.2, 1.6)
+#: Seconds that a step costs beside its tokens: claimed, checked, written down.
+STEP_SECONDS = 0.1
+LIKELY, SAFE = 0.5, 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a job consists of, in the model's tokens, without what was paid for before."""
+
+    steps: int
+    kept: int  #: of them, those whose output is there already
+    prompt_tokens: int
+    written_tokens: int  #: at most
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a job will take from now on; seconds."""
+
+    steps: int
+    kept: int
+    prompt_tokens: int
+    written_tokens: int
+    work: float  #: by the formula, were it alone
+    wait: float  #: by the formula, for others
+    p50: float  #: half of such jobs end by then
+    p90: float  #: nine of ten
+
+    def public(self) -> dict[str, Any]:
+        """As the REST interface shows it."""
+        return asdict(self)
+
+
+def made(session: Session, job: Job, expected: Expected, speed: Speed) -> Estimate:
+    """The estimate for a job that has just been looked through."""
+    work = (
+        expected.prompt_tokens * speed.prompt_seconds
+        + expected.written_tokens * speed.written_seconds
+        + expected.steps * STEP_SECONDS
+    )
+    wait = _wait(session, job, work)
+    ratios = sorted((*ASSUMED, *_ratios(session)))
+    p50, p90 = ((work + wait) * quantile(ratios, share) for share in (LIKELY, SAFE))
+    return Estimate(**asdict(expected), work=work, wait=wait, p50=p50, p90=p90)
+
+
+def keep(session: Session, job_id: str, estimate: Estimate) -> None:
+    """Remember what was promised, until it is known what came of it."""
+    row = EstimateRow(job_id=job_id, made_at=now(session), real_seconds=None, **asdict(estimate))
+    session.merge(row)
+
+
+def settle(session: Session, job: Job, _error: LecternError | None) -> None:
+    """Write down what a finished job really took since its estimate was made."""
+    row = session.get(EstimateRow, job.id)
+    if row is not None and job.status == JobStatus.SUCCEEDED and job.finished_at is not None:
+        row.real_seconds = job.finished_at - row.made_at
+
+
+def _wait(session: Session, job: Job, work: float) -> float:
+    """Seconds for others: all that is before it, and of what stands beside it as much as its own.
+
+    Equal jobs share the slots evenly, so that a short one is done before the long ones beside it.
+    """
+    query = (
+        select(JobRow.priority, JobRow.progress, EstimateRow.work)
+        .join(EstimateRow, EstimateRow.job_id == JobRow.id)
+        .where(JobRow.status.not_in(TERMINAL), JobRow.id != job.id)
+    )
+    wait = 0.0
+    for priority, progress, needs in session.execute(query):
+        left = needs * (1.0 - (progress or {}).get("percent", 0) / 100)
+        if priority > job.priority:
+            wait += left
+        elif priority == job.priority:
+            wait += min(left, work)
+    return wait
+
+
+def _ratios(session: Session) -> list[float]:
+    return [
+        (row.real_seconds or 0.0) / max(row.work + row.wait, STEP_SECONDS)
+        for row in outcomes(session)
+    ]

@@ -1,0 +1,57 @@
+"""The kinds of jobs, and where jobs and steps may stand.
+
+Job    queued → running → succeeded | failed | cancelled,  running → cancelling → cancelled
+Step   ready → published → running → done | failed | cancelled | poisoned
+       and back to ready when a publication or a lease is lost, or a fault may pass
+
+Terminal states are final. A step that is done is never claimed again.
+"""
+
+from enum import StrEnum
+
+
+class JobKind(StrEnum):
+    """What can be asked for."""
+
+    READ = "read"
+    SUMMARY = "summary"
+    ESTIMATE = "estimate"
+    QUESTION = "question"
+    SEARCH = "search"
+    DELETE = "delete"
+
+
+class Lane(StrEnum):
+    """Who waits for it: a person now, or nobody in particular."""
+
+    INTERACTIVE = "interactive"
+    BATCH = "batch"
+
+
+class JobStatus(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class StepStatus(StrEnum):
+    """Where a step stands."""
+
+    READY = "ready"
+    PUBLISHED = "published"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    POISONED = "poisoned"
+
+
+TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED})
+#: A job whose steps may run.
+WANTED = (JobStatus.QUEUED, JobStatus.RUNNING)
+UNSTARTED = (StepStatus.READY, StepStatus.PUBLISHED)
