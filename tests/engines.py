@@ -30,6 +30,7 @@ PROFILE = Profile(
     prefill_threads=1,
     ubatch_tokens=512,
     flash_attention=False,
+    batch_flash_attention=False,
     repack=True,
     mlock=False,
     kv_type="f16",

@@ -65,8 +65,8 @@ def reference(engine: Engine, prompt: tuple[int, ...]) -> list[Any]:
     model = llama_cpp.Llama(
         str(engine.model.path),
         n_ctx=PROMPT + FORCED,
-        n_threads=engine._context.shape.threads,
-        n_threads_batch=engine._context.shape.threads,
+        n_threads=engine._streams._contexts[0].shape.threads,
+        n_threads_batch=engine._streams._contexts[0].shape.threads,
         flash_attn=False,
         verbose=False,
     )
@@ -190,7 +190,7 @@ def test_a_talk_that_was_moved_to_memory_and_back(
     forget(engine)
     talk = Request(prompt[:-1], 1)
     list(engine.generate(talk))
-    for number in range(engine._context.shape.sequences):
+    for number in range(engine._streams.count):
         list(engine.generate(Request(prompt[number + 1 : number + 300], 1)))
     assert cached(ask(engine, prompt, 7)) == PROMPT - 1
     assert_agrees(7, reference)
@@ -203,11 +203,11 @@ def test_after_interruptions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     forget(engine)
-    decode, count = engine._context.decode, iter(range(1000))
+    decode, count = engine._streams.decode, iter(range(1000))
 
     def interrupted(rows: list[Row]) -> bool:
         return next(count) % 3 != 1 and decode(rows)
 
-    monkeypatch.setattr(engine._context, "decode", interrupted)
+    monkeypatch.setattr(engine._streams, "decode", interrupted)
     cached(ask(engine, prompt, 8, PREFIX))
     assert_agrees(8, reference)

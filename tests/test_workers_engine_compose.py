@@ -172,7 +172,7 @@ def _state_of(engine: Engine, tokens: tuple[int, ...], *, exact: bool) -> Any:
     slot = next(
         one for one in slots if one.exact == exact and tuple(one.tokens[: len(tokens)]) == tokens
     )
-    return engine._context.save(slot.number)
+    return engine._streams.save(slot.number)
 
 
 @pytest.mark.model

@@ -20,6 +20,7 @@ MEASURED = Profile(
     prefill_threads=4,
     ubatch_tokens=256,
     flash_attention=True,
+    batch_flash_attention=True,
     repack=False,
     mlock=True,
     kv_type="f16",

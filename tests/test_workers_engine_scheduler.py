@@ -59,7 +59,7 @@ class Steps:
 def steps(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
     """Records the engine's steps; afterwards nothing may be left in it."""
     seen = Steps([], [], [])
-    decode, scheduler = engine._context.decode, engine._scheduler
+    decode, scheduler = engine._streams.decode, engine._scheduler
 
     def recording(rows: list[Row]) -> bool:
         people = {one.slot.number for one in scheduler._active if one.interactive}
@@ -70,10 +70,10 @@ def steps(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
         assert [row.sequence for row in rows] == sorted(row.sequence for row in rows)
         return decode(rows)
 
-    monkeypatch.setattr(engine._context, "decode", recording)
+    monkeypatch.setattr(engine._streams, "decode", recording)
     yield seen
     until(lambda: not scheduler._active and not scheduler._waiting)
-    assert scheduler._slots.free == engine._context.shape.sequences
+    assert scheduler._slots.free == engine._streams.count
 
 
 def test_sequences_are_decoded_together_and_counted_apart(engine: Engine, steps: Steps) -> None:
@@ -156,7 +156,7 @@ def test_cancelled_while_decoding_by_leaving_the_iterator(engine: Engine, steps:
     for _ in answer:
         break
     begun = len(steps)
-    until(lambda: engine._scheduler._slots.free == engine._context.shape.sequences)
+    until(lambda: engine._scheduler._slots.free == engine._streams.count)
     assert len(steps) <= begun + 3
     again = engine.generate(asked(engine, "Go.", sampling=ENDLESS, max_tokens=5))
     assert set(text_of(again)) == {"a", "b"}
@@ -363,13 +363,13 @@ def test_a_failed_decode_fails_its_sequences_and_no_more(
 ) -> None:
     good = asked(engine, "Name a colour.")
     expected = text_of(engine.generate(good))
-    decode = engine._context.decode
+    decode = engine._streams.decode
 
     def failing(rows: list[Row]) -> bool:
-        monkeypatch.setattr(engine._context, "decode", decode)
+        monkeypatch.setattr(engine._streams, "decode", decode)
         raise EngineStopped(reason="a test")
 
-    monkeypatch.setattr(engine._context, "decode", failing)
+    monkeypatch.setattr(engine._streams, "decode", failing)
     with pytest.raises(EngineStopped):
         text_of(engine.generate(good))
     assert engine.alive
@@ -390,7 +390,7 @@ def test_the_load_adds_up(engine: Engine, steps: Steps) -> None:
     assert prefilled == sum(usage.prompt_tokens for usage in usages) - cached
     assert load.steps - before.steps == len(steps)
     assert (load.interactive, load.background, load.waiting) == (0, 0, 0)
-    assert load.slots == engine._context.shape.sequences
+    assert load.slots == engine._streams.count
 
 
 @pytest.fixture
@@ -476,16 +476,16 @@ def test_a_prefix_that_an_interruption_ends_at_is_kept(
     fine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = asked(fine, " Why?", words("edge", 60))
-    decode, done = fine._context.decode, job.prefixes[-1]
+    decode, done = fine._streams.decode, job.prefixes[-1]
 
     def interrupted(rows: list[Row]) -> bool:
         assert decode(rows)
         if rows[-1].position + 1 < done:
             return True
-        monkeypatch.setattr(fine._context, "decode", decode)
+        monkeypatch.setattr(fine._streams, "decode", decode)
         return False
 
-    monkeypatch.setattr(fine._context, "decode", interrupted)
+    monkeypatch.setattr(fine._streams, "decode", interrupted)
     answer = fine.generate(job)
     assert_greedy(fine, job, tokens_of(fine, text_of(answer)))
     assert fine.keeps(job.prompt[:done])
@@ -494,12 +494,12 @@ def test_a_prefix_that_an_interruption_ends_at_is_kept(
 
 def test_interrupted_while_it_writes(fine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     job = asked(fine, "Why are levees built?", max_tokens=16)
-    decode, count = fine._context.decode, iter(range(1000))
+    decode, count = fine._streams.decode, iter(range(1000))
 
     def interrupted(rows: list[Row]) -> bool:
         return next(count) % 3 != 2 and decode(rows)
 
-    monkeypatch.setattr(fine._context, "decode", interrupted)
+    monkeypatch.setattr(fine._streams, "decode", interrupted)
     answer = fine.generate(job)
     written = tokens_of(fine, text_of(answer))
     assert usage_of(answer).completion_tokens == len(written)

@@ -1,7 +1,6 @@
 """Which KV stream a sequence gets, and how much of its prompt it finds there."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ class Memory:
     """Stands in for a context: each stream is the tokens that were computed in it."""
 
     def __init__(self, sequences: int, *, cuts: bool = True, loads: bool = True) -> None:
-        self.shape = SimpleNamespace(sequences=sequences)
+        self.count = sequences
         self.cuts, self.loads = cuts, loads
         self.streams: list[list[int]] = [[] for _ in range(sequences)]
         self.saved: list[int] = []

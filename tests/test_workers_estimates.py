@@ -19,6 +19,14 @@ SPEED = Speed(0.001, 0.01)
 WORK = 10.0 + 10.0 + 10 * STEP_SECONDS
 
 
+pytestmark = pytest.mark.usefixtures("migrated")
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
 @pytest.fixture
 def document(office: Office) -> str:
     return read(office, new_collection(), prose(60)).id

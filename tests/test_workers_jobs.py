@@ -139,9 +139,8 @@ def test_a_queued_job_says_why_it_waits(collection: str) -> None:
     assert jobs.get(first.id).waiting is None
 
 
-def test_when_a_job_starts_is_told_by_how_fast_the_lane_goes_on(
-    office: Office, collection: str
-) -> None:
+def test_when_a_job_starts_is_told_by_how_fast_the_lane_goes_on(collection: str) -> None:
+    office = Office()
     add_worker(batch=2)
     first, second = (reading_job(collection, f"On day {day}.") for day in range(2))
     assert jobs.get(first.id).waiting.starts_in is None

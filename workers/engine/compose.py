@@ -98,6 +98,18 @@ def join(state: Any, passages: Sequence[Any], skipped: int, rope: Rope) -> Any:
     return pack(cells, np.frombuffer(state, HEAD, count=1))
 
 
+def turned(state: Any, streams: int, *, transposed: bool) -> Any:
+    """The same state for a context of so many streams, whose values lie transposed or not.
+
+    Raises NotJoinable.
+    """
+    cells = unpack(state)
+    head = np.frombuffer(state, HEAD, count=1).copy()
+    head["streams"] = streams
+    values = cells.values if cells.transposed == transposed else cells.values.swapaxes(1, 2)
+    return pack(Cells(cells.keys, values, transposed), head)
+
+
 def turn(keys: Any, distance: int, rope: Rope) -> Any:
     """Keys moved by `distance` positions: layers × cells × width, float16."""
     half = rope.dimensions // 2

@@ -18,6 +18,7 @@ from workers.engine.sampler import Sampler
 from workers.engine.scheduler import Scheduler
 from workers.engine.sequence import Answer, Sequence
 from workers.engine.store import StateStore
+from workers.engine.streams import Streams
 from workers.engine.template import ChatTemplate, Message, Prompt
 from workers.errors import PromptTooLong
 from workers.settings import Settings
@@ -40,15 +41,15 @@ class Engine:
         self.model = Model(path, repack=profile.repack, mlock=profile.mlock)
         self.context_tokens = min(settings.context, self.model.trained_context)
         self._template = ChatTemplate(self.model)
-        shape = _shape(settings, self.context_tokens, profile)
-        self._context = Context(self.model, shape)
+        shapes = _shapes(settings, self.context_tokens, profile)
+        self._streams, shape = _opened(self.model, shapes)
         self._store = _store(kept, self.model, shape, settings.prefix_disk_mb * MEGABYTE)
         self._prefixes = PrefixCache(settings.prefix_cache_mb * MEGABYTE, self._store)
         step_cost = profile.step_cost if self.model.cuts else ()  # a wrong draft is cut off
         self._drafts = bool(step_cost)
         self._scheduler = Scheduler(
             self.model,
-            self._context,
+            self._streams,
             Drafter(step_cost, self.context_tokens),
             reserved=settings.interactive_slots,
             prefixes=self._prefixes,
@@ -91,7 +92,7 @@ class Engine:
         self._scheduler.stop()
         if self._store is not None:
             self._store.close()
-        self._context.close()
+        self._streams.close()
         self.model.close()
 
     def keeps(self, tokens: tuple[int, ...]) -> bool:
@@ -191,9 +192,12 @@ class Engine:
                 )
 
 
-def _shape(settings: Settings, context_tokens: int, profile: Profile) -> Shape:
-    sequences = max(1, settings.batch_slots) + settings.interactive_slots
-    return Shape(
+def _shapes(settings: Settings, context_tokens: int, profile: Profile) -> tuple[Shape, ...]:
+    """One context for all; before it, where lanes want different kernels, one for each."""
+    background = max(1, settings.batch_slots)
+    rows = max((rows for _, rows, _ in profile.step_cost), default=1)
+    sequences = background + settings.interactive_slots
+    whole = Shape(
         sequences=sequences,
         context_tokens=context_tokens,
         batch_tokens=max(BATCH_TOKENS, profile.ubatch_tokens),
@@ -202,8 +206,23 @@ def _shape(settings: Settings, context_tokens: int, profile: Profile) -> Shape:
         prefill_threads=profile.prefill_threads,
         flash_attention=profile.flash_attention,
         kv_type=profile.kv_type,
-        outputs=sequences * max((rows for _, rows, _ in profile.step_cost), default=1),
+        outputs=sequences * rows,
     )
+    if profile.batch_flash_attention == profile.flash_attention or not settings.interactive_slots:
+        return (whole,)
+    batch = replace(whole, sequences=background, flash_attention=profile.batch_flash_attention)
+    return whole, batch, replace(whole, sequences=settings.interactive_slots)
+
+
+def _opened(model: Model, shapes: Items[Shape]) -> tuple[Streams, Shape]:
+    """The streams, and the shape of the context whose states are kept."""
+    whole, *lanes = shapes
+    if lanes:
+        streams = Streams([Context(model, shape) for shape in lanes])
+        if streams.exchange_states():
+            return streams, lanes[-1]
+        streams.close()  # this model's states can't be turned round
+    return Streams([Context(model, whole)]), whole
 
 
 def _store(folder: Path, model: Model, shape: Shape, limit_bytes: int) -> StateStore | None:

@@ -25,7 +25,8 @@ def knobs(machine: Topology, *, quick: bool) -> tuple[Knob, ...]:
         # First, because what is measured afterwards suffers less from whoever else is busy.
         Knob("wait_policy", WAITING, ("decode8", "decode1", "crowded")),
         Knob("weights", formats, every),
-        Knob("flash_attention", (False, True), every),
+        Knob("flash_attention", (False, True), ("question", "decode1")),
+        Knob("batch_flash_attention", (False, True), ("prefill", "decode8")),
         Knob("threads", threads, ("decode1", "crowded")),
         Knob("prefill_threads", threads, ("prefill", "decode8")),
         None if quick else Knob("repack", (True, False), every),

@@ -27,6 +27,10 @@ PATIENCE_SECONDS = 180.0
 BUSY = "while True: pass"
 
 
+#: What the background does; the other workloads are a person's.
+BATCH = frozenset({"prefill", "decode8", "decode8x2", "decode8x4"})
+
+
 @dataclass(frozen=True, slots=True)
 class Setup:
     """What a process must be started anew for."""
@@ -72,15 +76,20 @@ class Laboratory:
         self, child: "Child", profile: Profile, workloads: tuple[str, ...]
     ) -> dict[str, float]:
         if not self._prompt:
-            probed = child.ask(_order(profile, ("prefill",), depth=0, prompt=PROBE))["prefill"]
+            probe = _order(profile, ("prefill",), True, depth=0, prompt=PROBE)
+            probed = child.ask(probe)["prefill"]
             fits = [prompt for prompt in PROMPTS if prompt * probed <= self._longest]
             self._prompt = fits[0] if fits else PROMPTS[-1]
         place = {"depth": self._prompt // 2, "prompt": self._prompt}
-        alone = tuple(name for name in workloads if name != "crowded")
-        figures = child.ask(_order(profile, alone, **place)) if alone else {}
+        figures: dict[str, float] = {}
+        for batch in (True, False):
+            wanted = tuple(n for n in workloads if (n in BATCH) == batch and n != "crowded")
+            if wanted:
+                figures |= child.ask(_order(profile, wanted, batch, **place))
         if "crowded" in workloads:
             with _crowd():
-                figures["crowded"] = child.ask(_order(profile, ("decode1",), **place))["decode1"]
+                order = _order(profile, ("decode1",), False, **place)
+                figures["crowded"] = child.ask(order)["decode1"]
         return figures
 
     def _child(self, setup: Setup) -> "Child":
@@ -139,13 +148,15 @@ class Child:
 
 
 def _order(
-    profile: Profile, workloads: tuple[str, ...], *, depth: int, prompt: int
+    profile: Profile, workloads: tuple[str, ...], batch: bool, *, depth: int, prompt: int
 ) -> dict[str, Any]:
+    """In a context such as the background's or people's sequences run in."""
+    flash = profile.batch_flash_attention if batch else profile.flash_attention
     return {
         "threads": profile.threads,
         "prefill_threads": profile.prefill_threads,
         "ubatch_tokens": profile.ubatch_tokens,
-        "flash_attention": profile.flash_attention,
+        "flash_attention": flash,
         "kv_type": profile.kv_type,
         "workloads": workloads,
         "depth": depth,

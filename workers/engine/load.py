@@ -46,6 +46,11 @@ class Tally:
             self.comparable_tokens += rows
             self.comparable_seconds += seconds
 
+    def judge_draft(self, guessed: int, accepted: int) -> None:
+        """Count guesses, and those the model would have said."""
+        self.drafted_tokens += guessed
+        self.accepted_tokens += accepted
+
 
 @dataclass(frozen=True, slots=True)
 class Speed:

@@ -102,12 +102,13 @@ def _room(group: Path) -> int | None:
 
 
 def _compute(told: Header, cells: int, outputs: int, profile: Profile) -> int:
-    """The larger of attention scores and logits, which share a buffer, beside what stays."""
+    """Of each context the larger of scores and logits, which share a buffer, and what stays."""
     rows = profile.ubatch_tokens
-    scores = 0 if profile.flash_attention else told.heads * rows * cells
     logits = min(outputs, rows) * told.vocabulary
     mask, activations = rows * cells, rows * (2 * told.hidden + 4 * told.width)
-    return FLOAT * (max(scores, logits) + mask + activations)
+    contexts = {profile.flash_attention, profile.batch_flash_attention}
+    scores = (0 if flash else told.heads * rows * cells for flash in contexts)
+    return FLOAT * sum(max(each, logits) + mask + activations for each in scores)
 
 
 def _mb(size: int) -> str:

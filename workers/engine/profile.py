@@ -57,7 +57,8 @@ class Profile:
     threads: int  #: for a single row
     prefill_threads: int  #: for more rows
     ubatch_tokens: int
-    flash_attention: bool
+    flash_attention: bool  #: of people's sequences
+    batch_flash_attention: bool  #: of the background's
     repack: bool
     mlock: bool
     kv_type: str  #: "f16" or "q8_0"
@@ -97,6 +98,7 @@ def fallback(settings: Settings) -> Profile:
         prefill_threads=cores,
         ubatch_tokens=512,
         flash_attention=False,
+        batch_flash_attention=False,
         repack=True,
         mlock=False,
         kv_type="f16",
@@ -122,13 +124,15 @@ def fixes(settings: Settings) -> dict[str, Any]:
         "prefill_threads": settings.prefill_threads or settings.threads or None,
         "ubatch_tokens": settings.ubatch or None,
         "flash_attention": {"on": True, "off": False}.get(settings.flash_attention),
+        "batch_flash_attention": {"on": True, "off": False}.get(settings.flash_attention),
         "repack": {"on": True, "off": False}.get(settings.repack),
         "mlock": {"on": True, "off": False}.get(settings.mlock),
         "kv_type": settings.kv_type,
         "weights": None if settings.weights == "auto" else settings.weights,
     }
     if settings.kv_type != "f16":
-        told["flash_attention"] = True  # llama.cpp has no other kernel for such a V
+        # llama.cpp has no other kernel for such a V
+        told["flash_attention"] = told["batch_flash_attention"] = True
     if settings.model:
         told["weights"] = SHIPPED
     return {name: value for name, value in told.items() if value is not None}

@@ -14,7 +14,7 @@ import structlog
 
 from ingest.compute import compute
 from workers.engine.compose import rope_of
-from workers.engine.context import Context, Row
+from workers.engine.context import Row
 from workers.engine.drafter import Drafter
 from workers.engine.load import Load, Tally
 from workers.engine.model import Model
@@ -24,6 +24,7 @@ from workers.engine.requests import FinishReason
 from workers.engine.rows import Sampled, rows_of
 from workers.engine.sequence import Sequence
 from workers.engine.slots import Slots
+from workers.engine.streams import Streams
 from workers.errors import EngineStopped
 
 #: A decode that takes longer than this is held to be wedged: the largest takes minutes on the
@@ -34,24 +35,24 @@ log = structlog.get_logger()
 
 
 class Scheduler:
-    """Runs sequences over one context."""
+    """Runs sequences over the streams."""
 
     def __init__(
         self,
         model: Model,
-        context: Context,
+        streams: Streams,
         drafter: Drafter,
         *,
         reserved: int,
         prefixes: PrefixCache,
     ) -> None:
         """`reserved` slots are kept for the interactive lane."""
-        self._model, self._context, self._prefixes = model, context, prefixes
+        self._model, self._streams, self._prefixes = model, streams, prefixes
         self._reserved = reserved
-        self._policy = LanePolicy(context.shape.batch_tokens, drafter)
-        background = context.shape.sequences - reserved
+        self._policy = LanePolicy(streams.batch_tokens, drafter)
+        background = streams.count - reserved
         self._slots = Slots(
-            context, prefixes, background=background, cuts=model.cuts, rope=rope_of(model)
+            streams, prefixes, background=background, cuts=model.cuts, rope=rope_of(model)
         )
         self._waiting: deque[Sequence] = deque()
         self._active: list[Sequence] = []
@@ -77,7 +78,7 @@ class Scheduler:
         """End after the step in progress; what is unfinished gets EngineStopped."""
         with self._wake:
             self._stopping = True
-            self._context.interrupt()
+            self._streams.interrupt()
             self._wake.notify()
         self._thread.join()
 
@@ -89,7 +90,7 @@ class Scheduler:
                 raise EngineStopped(reason="it no longer takes requests")
             self._waiting.append(sequence)
             if sequence.interactive and self._interruptible:
-                self._context.interrupt()
+                self._streams.interrupt()
             self._wake.notify()
 
     def forget_sources(self, sources: frozenset[str]) -> None:
@@ -116,7 +117,7 @@ class Scheduler:
             interactive=people,
             background=len(active) - people,
             waiting=len(self._waiting),
-            slots=self._context.shape.sequences,
+            slots=self._streams.count,
             prefix_hits=counts.hits,
             prefix_bytes=counts.ram_bytes,
             disk_bytes=counts.disk_bytes,
@@ -220,8 +221,7 @@ class Scheduler:
         join = sequence.joins.pop(len(sequence.tokens), None)
         if join is not None:
             brought = self._slots.join(sequence.slot, join, sequence.request.prompt)
-            sequence.cached += brought
-            sequence.composed += brought
+            sequence.joined(brought)
             self._tally.cached_tokens += brought
 
     def _decode(self, rows: list[Row], plan: Plan) -> float | None:
@@ -232,12 +232,12 @@ class Scheduler:
             if interruptible and people_wait and self._slots.free:
                 return None
             self._interruptible = interruptible
-            self._context.go_on()
+            self._streams.go_on()
         try:
             # Who needs the cores to find a person's evidence interrupts the background as well.
-            with compute.turn(give_way=self._context.interrupt if interruptible else None):
+            with compute.turn(give_way=self._streams.interrupt if interruptible else None):
                 self._decoding_since = began = time.monotonic()
-                return time.monotonic() - began if self._context.decode(rows) else None
+                return time.monotonic() - began if self._streams.decode(rows) else None
         finally:
             self._decoding_since = 0.0
             with self._wake:
@@ -248,7 +248,7 @@ class Scheduler:
         for share in shares:
             slot, request = share.sequence.slot, share.sequence.request
             begin = len(slot.tokens)
-            done = min(self._context.length(slot.number) - begin, len(share.tokens))
+            done = min(self._streams.length(slot.number) - begin, len(share.tokens))
             if begin + done >= len(request.prompt):
                 done = max(0, len(request.prompt) - 1 - begin)  # its logits are lost
             slot.tokens.extend(share.tokens[:done])
@@ -264,16 +264,16 @@ class Scheduler:
     def _take_tokens(self, sampled: Sampled) -> None:
         """Sample behind each row, as long as a draft says what the model would have said."""
         sequence, drafted = sampled.sequence, len(sampled.tokens) - 1
+        number = sequence.slot.number
         for place in range(len(sampled.tokens)):
-            token = sequence.sampler.sample(self._context.handle, sampled.row + place)
+            token = sequence.sampler.sample(*self._streams.logits(number, sampled.row + place))
             right = place < drafted and token == sampled.tokens[place + 1]
             ends = self._take_token(sequence, token)
             if ends or not right:
                 break
         if not drafted:
             return
-        self._tally.drafted_tokens += sequence.guessed
-        self._tally.accepted_tokens += place
+        self._tally.judge_draft(sequence.guessed, place)
         sequence.judge_draft(place)
         del sequence.tokens[len(sequence.tokens) - drafted + place :]
         self._slots.retract(sequence.slot, len(sequence.tokens))

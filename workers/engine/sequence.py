@@ -105,6 +105,11 @@ class Sequence:
         ahead = [stop for stop in (*self.stops, *self.joins) if stop > begin]
         return self.request.prompt[begin : min(begin + limit, *ahead, len(self.request.prompt))]
 
+    def joined(self, count: int) -> None:
+        """Count tokens of the prompt that were joined from elsewhere."""
+        self.cached += count
+        self.composed += count
+
     def write(self, token: int, piece: bytes) -> None:
         """Add a sampled token, which stands for the bytes `piece`, and tell what is certain now."""
         self.written.append(token)

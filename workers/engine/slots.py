@@ -12,10 +12,10 @@ import structlog
 
 from workers.engine import compose
 from workers.engine.compose import Rope
-from workers.engine.context import Context
 from workers.engine.prefixes import WORTH_TOKENS, Prefix, PrefixCache
 from workers.engine.radix import common_length
 from workers.engine.requests import Request
+from workers.engine.streams import Streams
 from workers.states import Lane
 
 #: A talk must hold this many tokens that are kept nowhere else before it is moved to RAM.
@@ -56,7 +56,7 @@ class Slots:
 
     def __init__(
         self,
-        context: Context,
+        streams: Streams,
         prefixes: PrefixCache,
         *,
         background: int,
@@ -67,9 +67,9 @@ class Slots:
 
         `rope`: how its keys are moved; without it passages are never joined.
         """
-        self._context, self._prefixes = context, prefixes
+        self._streams, self._prefixes = streams, prefixes
         self._background, self._cuts, self._rope = background, cuts, rope
-        self._slots = [Slot(number) for number in range(context.shape.sequences)]
+        self._slots = [Slot(number) for number in range(streams.count)]
         self.seconds_per_token = 0.01  #: what computing a prompt costs; the scheduler measures it
 
     @property
@@ -100,7 +100,7 @@ class Slots:
 
     def retract(self, slot: Slot, length: int) -> None:
         """Take back what an interrupted decode did to a slot beyond `length` tokens."""
-        self._context.trim(slot.number, length)
+        self._streams.trim(slot.number, length)
 
     def forget_sources(self, sources: frozenset[str]) -> None:
         """Empty the free slots that hold words of these documents."""
@@ -172,12 +172,12 @@ class Slots:
         if self._rope is None or any(state is None for state in states):
             return 0
         try:
-            held = self._context.save(slot.number)
+            held = self._streams.save(slot.number)
             joined = compose.join(held, states, join.skipped, self._rope)
         except compose.NotJoinable:
             log.warning("state_not_joinable", tokens=join.end - join.at)
             return 0
-        if not self._context.load(slot.number, joined):
+        if not self._streams.load(slot.number, joined):
             self._cut(slot, 0)  # all of it is computed again
             return 0
         slot.tokens.extend(prompt[join.at : join.end])
@@ -200,7 +200,7 @@ class Slots:
         self._moved(slot)
         self._cut(slot, 0)
         if live is not None and there >= kept + WORTH_TOKENS:
-            if self._context.copy(live.number, slot.number):
+            if self._streams.copy(live.number, slot.number):
                 slot.tokens = list(live.tokens)
         elif found is not None:
             self._restore(slot, found.prefix)
@@ -258,11 +258,11 @@ class Slots:
         if tokens not in self._prefixes:
             seconds = len(tokens) * self.seconds_per_token
             prefix = Prefix(tokens, seconds, sources, durable)
-            self._prefixes.put(prefix, self._context.save(slot.number))
+            self._prefixes.put(prefix, self._streams.save(slot.number))
 
     def _restore(self, slot: Slot, prefix: Prefix) -> None:
         state = self._prefixes.state(prefix)
-        if state is not None and self._context.load(slot.number, state):
+        if state is not None and self._streams.load(slot.number, state):
             slot.tokens = list(prefix.tokens)
             return
         log.warning("prefix_state_refused", tokens=len(prefix.tokens))
@@ -274,9 +274,9 @@ class Slots:
 
         A recurrent model's state can't be taken back a few tokens.
         """
-        kept = length if self._context.trim(slot.number, length) else 0
+        kept = length if self._streams.trim(slot.number, length) else 0
         if kept < length:
-            self._context.trim(slot.number, 0)
+            self._streams.trim(slot.number, 0)
         del slot.tokens[kept:]
         slot.exact = slot.exact or not kept
 
