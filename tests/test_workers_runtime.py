@@ -15,6 +15,7 @@ from fakes import (
     Office,
     first_step,
     new_collection,
+    prose,
     read,
     ready_steps,
     set_step,
@@ -44,7 +45,7 @@ def office(monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
 
 
 def summary(office: Office) -> Job:
-    document = read(office, new_collection(), "word " * 4_000)
+    document = read(office, new_collection(), prose(67))
     job = submit.summary(document.id)
     office.runtime.run(first_step(job).id)
     return job
