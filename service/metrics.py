@@ -35,6 +35,7 @@ GAUGES = {
     "waiting": "Sequences without a slot.",
     "slots": "Sequences there is room for.",
     "seconds_per_token": "What a token of a prompt takes lately.",
+    "seconds_per_written": "What a token of the background's texts takes lately.",
     "prefix_bytes": "KV states of prefixes in memory.",
     "disk_bytes": "KV states of prefixes on disk.",
 }

@@ -24,7 +24,7 @@ from ingest.records import Document, Original
 from ingest.sniff import media_type
 from ingest.vectors import Entry, Hit
 from workers import jobs, submit
-from workers.engine.load import Load
+from workers.engine.load import Load, Speed
 from workers.engine.profile import fallback
 from workers.engine.requests import Finish, FinishReason, Request, Usage
 from workers.engine.sequence import Answer
@@ -144,6 +144,9 @@ class MemoryEngine:
 
     def load(self) -> Load:
         return self.figures
+
+    def speed(self) -> Speed:
+        return Speed(0.001, 0.01)
 
     def prompt(self, messages: Sequence[Message]) -> Prompt:
         tokens: list[int] = []

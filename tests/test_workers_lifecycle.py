@@ -1,6 +1,7 @@
 """What becomes of a job when its steps end, in any order and after anything."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from fakes import Office, first_step, new_collection, read, set_step, store
@@ -56,7 +57,7 @@ def test_a_late_step_can_not_resurrect_a_cancelled_job() -> None:
         StepStatus.CANCELLED,
     }
     Office().work()
-    assert jobs.get(job.id) == ended
+    assert replace(jobs.get(job.id), estimate=None) == ended
 
 
 def test_a_step_that_fails_while_its_job_is_cancelled_does_not_fail_the_job() -> None:
@@ -104,7 +105,7 @@ def test_a_job_that_failed_stops_what_waits_and_what_runs_elsewhere() -> None:
     assert status.pop(second.step.id) is StepStatus.RUNNING
     assert set(status.values()) <= {StepStatus.DONE, StepStatus.CANCELLED}
     assert finish(second) is None
-    assert jobs.get(job.id) == ended
+    assert replace(jobs.get(job.id), estimate=None) == ended
 
 
 def test_lost_steps_of_one_job_settle_it_once_in_the_same_transaction() -> None:

@@ -1,7 +1,7 @@
 """What generations cost, added up."""
 
 import pytest
-from fakes import Office, new_collection, read
+from fakes import Office, new_collection, prose, read
 
 from service.schemas.answers import Usage
 from workers import jobs, submit, usage
@@ -43,7 +43,7 @@ def test_the_interface_names_every_figure() -> None:
 def test_a_summary_tells_what_its_parts_took() -> None:
     office = Office()
     office.model.told = TOLD
-    document = read(office, new_collection(), "word " * 4_000)
+    document = read(office, new_collection(), prose(67))
     job = submit.summary(document.id)
     office.work(job)
     spent = (jobs.get(job.id).result or {})["usage"]
