@@ -75,6 +75,17 @@ def test_the_default_stays_when_little_is_saved(factor: float) -> None:
     assert found.choices[0].gain == 0
 
 
+@pytest.mark.parametrize(("noise", "taken"), [(0.0, True), (0.1, False)])
+def test_a_little_is_enough_when_every_turn_shows_it(noise: float, taken: bool) -> None:
+    class Slightly(Machine):
+        def figure(self, profile: Profile, workload: str) -> float:
+            slow = 1 + noise * (len(self.asked) // 2 % 2)  # every other turn
+            factor = 0.93 if profile.flash_attention else 1
+            return super().figure(profile, workload) * slow * factor
+
+    assert Slightly().tune(FA).flash_attention is taken
+
+
 def test_one_slow_turn_decides_nothing() -> None:
     class Disturbed(Machine):
         def figure(self, profile: Profile, workload: str) -> float:
