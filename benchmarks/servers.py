@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,29 +88,13 @@ class Server:
         """See Peer."""
         messages = [{"role": turn.role, "content": turn.text} for turn in turns]
         asked = {"messages": messages, "max_tokens": max_tokens, "temperature": 0, "stream": True}
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
-        try:
-            body = json.dumps({**asked, **self._extra})
-            kind = {"content-type": "application/json"}
-            connection.request("POST", "/v1/chat/completions", body, kind)
-            answer = connection.getresponse()
-            if answer.status != 200:
-                raise RuntimeError(f"{self.name} answered {answer.status}: {answer.read()!r}")
+        with self._posted("/v1/chat/completions", {**asked, **self._extra}) as answer:
             yield from _pieces(answer)
-        finally:
-            connection.close()
 
     def slot(self, action: str, file: str) -> None:
         """`save` or `restore` the KV of the first slot; needs `--slot-save-path`."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
-        try:
-            body, kind = json.dumps({"filename": file}), {"content-type": "application/json"}
-            connection.request("POST", f"/slots/0?action={action}", body, kind)
-            answer = connection.getresponse()
-            if answer.status != 200:
-                raise RuntimeError(f"{self.name} answered {answer.status}: {answer.read()!r}")
-        finally:
-            connection.close()
+        with self._posted(f"/slots/0?action={action}", {"filename": file}):
+            pass
 
     @property
     def url(self) -> str:
@@ -131,6 +116,19 @@ class Server:
                 self._process.kill()
                 self._process.wait()
         self._log.close()
+
+    @contextmanager
+    def _posted(self, path: str, body: dict[str, Any]) -> Iterator[http.client.HTTPResponse]:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
+        try:
+            kind = {"content-type": "application/json"}
+            connection.request("POST", path, json.dumps(body), kind)
+            answer = connection.getresponse()
+            if answer.status != 200:
+                raise RuntimeError(f"{self.name} answered {answer.status}: {answer.read()!r}")
+            yield answer
+        finally:
+            connection.close()
 
     def _await(self) -> None:
         deadline = time.monotonic() + START_SECONDS

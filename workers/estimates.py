@@ -22,7 +22,7 @@ from workers.promises import outcomes, quantile
 from workers.states import TERMINAL, JobStatus
 from workers.tables import EstimateRow, JobRow
 
-#: Of a host that nothing is known of: how real times were to the formula's, in our own trials.
+#: Real time ÷ formula, guessed, as long as there are few outcomes to learn from.
 ASSUMED = (0.7, 0.85, 1.0, 1.2, 1.6)
 #: Seconds that a step costs beside its tokens: claimed, checked, written down.
 STEP_SECONDS = 0.1

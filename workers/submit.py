@@ -44,22 +44,19 @@ def read(document_id: str) -> Job:
 
 def summary(document_id: str, priority: int = 0) -> Job:
     """Summarise a whole document that has been read."""
-    with writing() as session:
-        document = _readable(session, document_id)
-        params = {"version_id": document.current_version_id}
-        row = _add(session, JobKind.SUMMARY, document.collection_id, params, document_id)
-        row.priority = priority
-        job = job_of(row)
-    dispatcher.dispatch()
-    return job
+    return _of_whole(JobKind.SUMMARY, document_id, priority)
 
 
 def estimate(document_id: str, priority: int = 0) -> Job:
     """Find out what a summary of the document would take; a person waits for it."""
+    return _of_whole(JobKind.ESTIMATE, document_id, priority)
+
+
+def _of_whole(kind: JobKind, document_id: str, priority: int) -> Job:
     with writing() as session:
         document = _readable(session, document_id)
         params = {"version_id": document.current_version_id}
-        row = _add(session, JobKind.ESTIMATE, document.collection_id, params, document_id)
+        row = _add(session, kind, document.collection_id, params, document_id)
         row.priority = priority
         job = job_of(row)
     dispatcher.dispatch()

@@ -40,7 +40,7 @@ def outline(work: Work) -> Output:
     with work.write() as session:
         estimate = estimates.made(session, work.job, expected, work.tools.language.speed())
         estimates.keep(session, work.job.id, estimate)
-    return Output({**outlined, "estimate": estimate.public()})
+    return Output(outlined)
 
 
 def estimate(work: Work) -> Output:
