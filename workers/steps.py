@@ -123,15 +123,24 @@ def kept(keys: Iterable[str]) -> set[str]:
         return set(session.scalars(query))
 
 
-def finish(session: Session, step: Step, output: dict[str, Any], key: str | None) -> JobRow:
-    """Mark a step done inside a `fenced` session; returns its job for what comes next."""
+def finish(
+    session: Session,
+    step: Step,
+    output: dict[str, Any],
+    key: str | None,
+    document_id: str | None = None,
+) -> JobRow:
+    """Mark a step done inside a `fenced` session; returns its job for what comes next.
+
+    With a content key the output is kept for other jobs, until the document is deleted whose words
+    it is made of: the given one, or else the job's.
+    """
     row, job, moment = _hold(session, step), held_job(session, step), now(session)
     row.status, row.output, row.finished_at = StepStatus.DONE, output, moment
     row.error = row.lease_owner = row.lease_until = None
-    if key and job.document_id and session.get(CheckpointRow, key) is None:
-        session.add(
-            CheckpointRow(key=key, document_id=job.document_id, output=output, created_at=moment)
-        )
+    source = document_id or job.document_id
+    if key and source and session.get(CheckpointRow, key) is None:
+        session.add(CheckpointRow(key=key, document_id=source, output=output, created_at=moment))
     session.flush()
     return job
 

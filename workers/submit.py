@@ -3,6 +3,7 @@
 A dead broker loses nothing: the job stands in the database and the next tick publishes it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
@@ -44,19 +45,34 @@ def read(document_id: str) -> Job:
 
 def summary(document_id: str, priority: int = 0) -> Job:
     """Summarise a whole document that has been read."""
-    return _of_whole(JobKind.SUMMARY, document_id, priority)
+    return _of_documents(JobKind.SUMMARY, [document_id], {}, priority)
 
 
 def estimate(document_id: str, priority: int = 0) -> Job:
     """Find out what a summary of the document would take; a person waits for it."""
-    return _of_whole(JobKind.ESTIMATE, document_id, priority)
+    return _of_documents(JobKind.ESTIMATE, [document_id], {}, priority)
 
 
-def _of_whole(kind: JobKind, document_id: str, priority: int) -> Job:
+def _of_documents(
+    kind: JobKind, document_ids: Sequence[str], params: dict[str, Any], priority: int
+) -> Job:
+    """A job about whole documents that have been read, in the order given.
+
+    `params["versions"]` says which: what comes in meanwhile is not part of it.
+    """
     with writing() as session:
-        document = _readable(session, document_id)
-        params = {"version_id": document.current_version_id}
-        row = _add(session, kind, document.collection_id, params, document_id)
+        rows = [_readable(session, document_id) for document_id in document_ids]
+        collections, alone = {row.collection_id for row in rows}, len(rows) == 1
+        versions = [[row.id, row.current_version_id] for row in rows]
+        row = _add(
+            session,
+            kind,
+            collections.pop() if len(collections) == 1 else None,
+            {**params, "versions": versions},
+            rows[0].id if alone else None,
+        )
+        if not alone:
+            session.add_all(JobDocumentRow(job_id=row.id, document_id=each.id) for each in rows)
         row.priority = priority
         job = job_of(row)
     dispatcher.dispatch()

@@ -60,6 +60,7 @@ class Output:
 
     data: dict[str, Any]
     key: str | None = None  #: content key to keep it under, for other jobs too
+    document_id: str | None = None  #: whose words it is made of, if the job is about several
 
 
 @dataclass(frozen=True, slots=True)

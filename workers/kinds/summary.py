@@ -52,7 +52,7 @@ def estimate(work: Work) -> Output:
 
 
 def _outlined(work: Work) -> tuple[dict[str, Any], Expected]:
-    version_id = work.job.params["version_id"]
+    _, version_id = work.job.params["versions"][0]
     with reading() as session:
         version = session.get(VersionRow, version_id)
         if version is None:
@@ -102,7 +102,7 @@ def summarise_section(work: Work) -> Output:
     given = work.step.input
     with reading() as session:
         query = select(PageRow.number, PageRow.text).where(
-            PageRow.version_id == work.job.params["version_id"],
+            PageRow.version_id == work.job.params["versions"][0][1],
             PageRow.number.in_({part[0] for part in given["parts"]}),
         )
         pages = dict(session.execute(query).all())
