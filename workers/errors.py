@@ -4,6 +4,7 @@ LecternError
 ├── JobNotFound, ConversationNotFound
 ├── Refused
 │   ├── EmptyQuestion, QuestionTooLong, DocumentNotReady
+│   ├── LanguageNotPossible, DigestImpossible
 │   └── PromptTooLong, ServerPromptTooLong
 ├── Unavailable
 │   └── LanguageModelUnavailable, EngineStopped
@@ -43,6 +44,18 @@ class DocumentNotReady(Refused):
     """The document has not been read ({status}); there is nothing to work on yet."""
 
     code = "document_not_ready"
+
+
+class LanguageNotPossible(Refused):
+    """The model is too small to write in another language than the document's ({language})."""
+
+    code = "language_not_possible"
+
+
+class DigestImpossible(Refused):
+    """A digest is made of 2 to {most} documents that have been read; here are {count}."""
+
+    code = "digest_impossible"
 
 
 class PromptTooLong(Refused):

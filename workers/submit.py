@@ -4,32 +4,36 @@ A dead broker loses nothing: the job stands in the database and the next tick pu
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from ingest import library
-from ingest.database import new_id, now, writing
+from ingest.database import new_id, now, reading, writing
 from ingest.errors import CollectionNotFound, DocumentNotFound
 from ingest.tables import CollectionRow, DocumentRow, DocumentStatus
 from workers import dispatcher
 from workers.conversations import open_turn
-from workers.errors import DocumentNotReady
+from workers.errors import DigestImpossible, DocumentNotReady
 from workers.jobs import Job, job_of, request_cancel
 from workers.states import TERMINAL, JobKind, JobStatus, Lane, StepStatus
+from workers.styles import AS_USUAL, Form
 from workers.tables import JobDocumentRow, JobRow, StepRow
 
 #: Where each kind of job begins; its later steps are decided in `workers.kinds`.
 FIRST_STEP = {
     JobKind.READ: "parse",
     JobKind.SUMMARY: "outline",
+    JobKind.DIGEST: "outline",
     JobKind.ESTIMATE: "estimate",
     JobKind.QUESTION: "retrieve",
     JobKind.SEARCH: "search",
     JobKind.DELETE: "erase",
 }
 INTERACTIVE = frozenset({JobKind.QUESTION, JobKind.SEARCH, JobKind.ESTIMATE})
+MOST_DOCUMENTS = 200  #: that one job may be about
 NOTHING_DONE = {"percent": 0, "done": 0, "total": 0, "stage": "queued"}
 
 
@@ -43,14 +47,36 @@ def read(document_id: str) -> Job:
     return job
 
 
-def summary(document_id: str, priority: int = 0) -> Job:
+def summary(document_id: str, form: Form = AS_USUAL, priority: int = 0) -> Job:
     """Summarise a whole document that has been read."""
-    return _of_documents(JobKind.SUMMARY, [document_id], {}, priority)
+    return _of_documents(JobKind.SUMMARY, [document_id], {"form": asdict(form)}, priority)
 
 
-def estimate(document_id: str, priority: int = 0) -> Job:
+def estimate(document_id: str, form: Form = AS_USUAL, priority: int = 0) -> Job:
     """Find out what a summary of the document would take; a person waits for it."""
-    return _of_documents(JobKind.ESTIMATE, [document_id], {}, priority)
+    return _of_documents(JobKind.ESTIMATE, [document_id], {"form": asdict(form)}, priority)
+
+
+def digest(document_ids: Sequence[str], form: Form = AS_USUAL, priority: int = 0) -> Job:
+    """Summarise several documents, and all of them together."""
+    return _of_documents(JobKind.DIGEST, document_ids, {"form": asdict(form)}, priority)
+
+
+def collection_digest(collection_id: str, form: Form = AS_USUAL, priority: int = 0) -> Job:
+    """The same of all documents that a collection holds, as far as they have been read.
+
+    Raises CollectionNotFound, DigestImpossible.
+    """
+    with reading() as session:
+        _collection(session, collection_id)
+        query = select(DocumentRow.id).where(
+            DocumentRow.collection_id == collection_id, DocumentRow.status == DocumentStatus.READY
+        )
+        order = DocumentRow.created_at, DocumentRow.id
+        found = list(session.scalars(query.order_by(*order).limit(MOST_DOCUMENTS + 1)))
+    if not 2 <= len(found) <= MOST_DOCUMENTS:
+        raise DigestImpossible(count=len(found), most=MOST_DOCUMENTS)
+    return digest(found, form, priority)
 
 
 def _of_documents(
@@ -140,7 +166,7 @@ def delete_collection(collection_id: str) -> Job:
 def _add(
     session: Session,
     kind: JobKind,
-    collection_id: str,
+    collection_id: str | None,
     params: dict[str, Any],
     document_id: str | None = None,
 ) -> JobRow:

@@ -19,6 +19,7 @@ COMMANDS = {
     "ask": "service.cli.ask",
     "jobs": "service.cli.jobs",
     "bench": "service.cli.bench",
+    "eval": "service.cli.evaluate",
 }
 
 

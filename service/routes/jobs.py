@@ -12,7 +12,7 @@ from service.questions import checked
 from service.schemas import jobs as schemas
 from service.streams import EventStream, awaited, happening, resume_point
 from workers import jobs, promises, submit
-from workers.jobs import JobFilter
+from workers.jobs import Job, JobFilter
 from workers.states import JobKind, JobStatus
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -37,8 +37,10 @@ async def create_job(
 
     With `dry_run: true` nothing is begun; the answer is 200 with what it would take.
     """
+    if isinstance(wanted, schemas.DigestRequest):
+        return (await run_in_threadpool(_digest, wanted)).public()
     if isinstance(wanted, schemas.SummaryRequest):
-        given = wanted.document_id, wanted.priority
+        given = wanted.document_id, wanted.form, wanted.priority
         if wanted.dry_run:
             job = await run_in_threadpool(submit.estimate, *given)
             return JSONResponse(await awaited(request, job, closing, ESTIMATE_SECONDS))
@@ -107,3 +109,9 @@ async def follow_job(
     """What happens to a job, from the beginning or after the given event, to its end."""
     await run_in_threadpool(jobs.get, job_id)
     return EventStream(happening(job_id, resume_point(header, last_event_id), closing))
+
+
+def _digest(wanted: schemas.DigestRequest) -> Job:
+    if wanted.document_ids is not None:
+        return submit.digest(wanted.document_ids, wanted.form, wanted.priority)
+    return submit.collection_digest(str(wanted.collection_id), wanted.form, wanted.priority)
