@@ -208,18 +208,32 @@ def neighbours(text: str, begin: int = 0) -> Iterator[tuple[int, int]]:
             yield begin + start, begin + end
 
 
+def runs(text: str) -> Iterator[tuple[tuple[int, int], Tokens]]:
+    """The same with their tokens."""
+    spans = list(sentence_spans(text))
+    tokens = [tokens_of(text[start:end]) for start, end in spans]
+    for number, (start, _) in enumerate(spans):
+        held: Tokens = ()
+        for place in range(number, min(number + NEIGHBOURS, len(spans))):
+            held += tokens[place]
+            yield (start, spans[place][1]), held
+
+
 def carrier(sentence: str, places: Sequence[tuple[T, Tokens]]) -> T | None:
     """The place whose tokens carry the sentence best, the shorter of equals; None if none does."""
     wanted = tokens_of(sentence)
-    if weight_of(wanted) < SUBSTANCE:
+    total = weight_of(wanted)
+    if total < SUBSTANCE:
         return None
     numbers = {token for token in wanted if token[0].isdigit()}
+    weighed = [(token, count, _weight(token)) for token, count in Counter(wanted).items()]
     best, best_score = None, -math.inf
     for place, held in places:
-        if not numbers <= set(held):
+        if numbers and not numbers <= set(held):
             continue
-        covered = _coverage(wanted, held)
-        if covered < COVERED:
+        # Not by counters: nearly all places fail here, and this is what they cost.
+        common = sum(weight * min(count, held.count(token)) for token, count, weight in weighed)
+        if (covered := common / total) < COVERED:
             continue
         ordered = _in_order(wanted, held)
         score = covered + ordered - LENGTH_LOSS * len(held)

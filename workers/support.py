@@ -18,7 +18,7 @@ from itertools import chain
 
 from ingest.embed import Embedder
 from ingest.search import UNKNOWN_SHARE
-from workers.citations import SUBSTANCE, Tokens, carrier, neighbours, sentence_spans, tokens_of
+from workers.citations import SUBSTANCE, Tokens, carrier, runs, sentence_spans, tokens_of
 from workers.citations import weight_of as weigh
 
 #: Changes with the rules below: part of the content keys of what they have judged.
@@ -59,11 +59,15 @@ class _Held:
 
 def supported(text: str, sources: Sequence[str], nearness: Nearness) -> Iterator[Supported]:
     """Every sentence of `text`, judged by the sources; places are offsets into these."""
-    runs = [(held.place, held.tokens) for held in _held(sources, neighbours)]
-    single = list(_held(sources, sentence_spans))
+    several = [
+        ((number, start, end), held)
+        for number, source in enumerate(sources)
+        for (start, end), held in runs(source)
+    ]
+    single = list(_held(sources))
     for start, end in sentence_spans(text):
         sentence = text[start:end]
-        yield Supported(sentence, *_judged(sentence, runs, single, nearness))
+        yield Supported(sentence, *_judged(sentence, several, single, nearness))
 
 
 def embedded_nearness(embedder: Embedder) -> Nearness:
@@ -79,12 +83,12 @@ def embedded_nearness(embedder: Embedder) -> Nearness:
 
 
 def _judged(
-    sentence: str, runs: Sequence[tuple[Place, Tokens]], single: Sequence[_Held], near: Nearness
+    sentence: str, several: Sequence[tuple[Place, Tokens]], single: Sequence[_Held], near: Nearness
 ) -> tuple[Support, tuple[Place, ...]]:
     wanted = tokens_of(sentence)
     if weigh(wanted) < SUBSTANCE:
         return Support.NO_CLAIM, ()
-    place = carrier(sentence, runs)
+    place = carrier(sentence, several)
     if place is not None:
         return Support.VERIFIED, (place,)
     together = _together(wanted, single)
@@ -130,10 +134,8 @@ def _numbers(tokens: Tokens) -> set[str]:
     return {token for token in tokens if token[0].isdigit()}
 
 
-def _held(
-    sources: Sequence[str], cut: Callable[[str], Iterator[tuple[int, int]]]
-) -> Iterator[_Held]:
+def _held(sources: Sequence[str]) -> Iterator[_Held]:
     for number, source in enumerate(sources):
-        for start, end in cut(source):
+        for start, end in sentence_spans(source):
             text = source[start:end]
             yield _Held((number, start, end), text, tokens_of(text))

@@ -6,7 +6,7 @@ source's order. A larger model's text passes as it is: it paraphrases, and strin
 call that unproved.
 """
 
-from workers.citations import carrier, neighbours, sentence_spans, tokens_of
+from workers.citations import carrier, runs, sentence_spans
 from workers.summaries.central import Span, central, mostly_cjk, quotable
 from workers.summaries.lengths import AIM, length_of
 
@@ -17,7 +17,7 @@ VERSION = 2
 def faithful(written: str, source: str, length: int, focus: str = "") -> str:
     """The carried sentences of `written`, filled up from `source` to about `length`."""
     kept = _Kept(length)
-    places = [(span, tokens_of(source[slice(*span)])) for span in neighbours(source)]
+    places = list(runs(source)) if written else []
     for start, end in sentence_spans(written):
         text = " ".join(written[start:end].split())
         span = carrier(text, places)
