@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.styles import Style, Tongue
-from workers.summaries.lengths import in_tongue, length_of, off, shortened, usual
+from workers.summaries.lengths import in_tongue, length_of, off, usual
+from workers.summaries.shorten import shortened
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,14 @@ shown the places.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 
-from ingest.embed import Embedder
-from ingest.search import UNKNOWN_SHARE
 from workers.citations import SUBSTANCE, Tokens, carrier, runs, sentence_spans, tokens_of
 from workers.citations import weight_of as weigh
+from workers.meaning import Meaning
 
 #: Changes with the rules below: part of the content keys of what they have judged.
 VERSION = 1
@@ -28,8 +27,6 @@ HELD = 0.6  #: share of a sentence's weight that they must hold
 NEAR = 0.62  #: cosine of two sentences that say the same, in the default embedder
 
 Place = tuple[int, int, int]  #: source, start, end
-#: Cosine of a sentence with each of several; empty when the embedder does not know its language.
-Nearness = Callable[[str, Sequence[str]], Sequence[float]]
 
 
 class Support(StrEnum):
@@ -57,7 +54,7 @@ class _Held:
     tokens: Tokens
 
 
-def supported(text: str, sources: Sequence[str], nearness: Nearness) -> Iterator[Supported]:
+def supported(text: str, sources: Sequence[str], meaning: Meaning) -> Iterator[Supported]:
     """Every sentence of `text`, judged by the sources; places are offsets into these."""
     several = [
         ((number, start, end), held)
@@ -67,23 +64,14 @@ def supported(text: str, sources: Sequence[str], nearness: Nearness) -> Iterator
     single = list(_held(sources))
     for start, end in sentence_spans(text):
         sentence = text[start:end]
-        yield Supported(sentence, *_judged(sentence, several, single, nearness))
-
-
-def embedded_nearness(embedder: Embedder) -> Nearness:
-    """Nearness by the vectors of sentences."""
-
-    def nearness(sentence: str, others: Sequence[str]) -> Sequence[float]:
-        if not others or embedder.unknown_share(sentence) > UNKNOWN_SHARE:
-            return ()
-        vectors = embedder.embed([sentence, *others])
-        return [float(cosine) for cosine in vectors[1:] @ vectors[0]]
-
-    return nearness
+        yield Supported(sentence, *_judged(sentence, several, single, meaning))
 
 
 def _judged(
-    sentence: str, several: Sequence[tuple[Place, Tokens]], single: Sequence[_Held], near: Nearness
+    sentence: str,
+    several: Sequence[tuple[Place, Tokens]],
+    single: Sequence[_Held],
+    meaning: Meaning,
 ) -> tuple[Support, tuple[Place, ...]]:
     wanted = tokens_of(sentence)
     if weigh(wanted) < SUBSTANCE:
@@ -95,7 +83,7 @@ def _judged(
     if together and _missing(wanted, together) <= (1 - HELD) * weigh(wanted):
         found = together
     else:
-        found = _nearest(sentence, single, near)
+        found = _nearest(sentence, single, meaning)
     if not found or not _numbers(wanted) <= set(chain(*(held.tokens for held in found))):
         return Support.UNSUPPORTED, ()
     return Support.SIMILAR, tuple(held.place for held in found)
@@ -124,10 +112,13 @@ def _missing(wanted: Tokens, chosen: Sequence[_Held]) -> float:
     return weigh(left.elements())
 
 
-def _nearest(sentence: str, single: Sequence[_Held], nearness: Nearness) -> list[_Held]:
-    cosines = nearness(sentence, [held.text for held in single])
-    best = max(range(len(cosines)), key=lambda place: cosines[place], default=None)
-    return [] if best is None or cosines[best] < NEAR else [single[best]]
+def _nearest(sentence: str, single: Sequence[_Held], meaning: Meaning) -> list[_Held]:
+    vectors = meaning.vectors([sentence, *(held.text for held in single)])
+    if vectors is None or not single:
+        return []
+    cosines = vectors[1:] @ vectors[0]
+    best = int(cosines.argmax())
+    return [single[best]] if cosines[best] >= NEAR else []
 
 
 def _numbers(tokens: Tokens) -> set[str]:

@@ -16,8 +16,9 @@ from typing import Any
 from ingest.embed import Embedder
 from ingest.words import words
 from workers.citations import sentence_spans
+from workers.meaning import Meaning
 from workers.summaries.lengths import off
-from workers.support import Support, embedded_nearness, supported
+from workers.support import Support, supported
 
 PARTS = 20
 HIGHER, LOWER = "higher", "lower"
@@ -42,7 +43,7 @@ class Judge:
 
     def measure(self, summary: str, reference: str, document: str) -> Measured:
         """Every one of MEASURES."""
-        carried = list(supported(summary, parts_of(document), embedded_nearness(self.embedder)))
+        carried = list(supported(summary, parts_of(document), Meaning(self.embedder)))
         claims = [one for one in carried if one.support is not Support.NO_CLAIM]
         drawn = {place[0] for one in carried for place in one.places}
         wrong = sum(one.support is Support.UNSUPPORTED for one in claims)

@@ -16,9 +16,11 @@ from langchain_core.prompts import ChatPromptTemplate
 from workers import prompts, steps, support, usage, writing
 from workers.citations import sentence_spans
 from workers.language import Language
+from workers.meaning import WORDS_ONLY, Meaning
 from workers.styles import Style, Tongue
-from workers.summaries import faithful, lengths, minutes
+from workers.summaries import central, faithful, lengths, minutes
 from workers.summaries.minutes import Item
+from workers.summaries.shorten import shortened
 from workers.summaries.wording import WORDINGS
 from workers.traditional import traditional
 from workers.work import Work
@@ -56,7 +58,7 @@ class Task:
             [support.VERSION, minutes.lines(self.items, self.tongue)],
         ]
         if language.small:
-            parts.append([faithful.VERSION, minutes.VERSION, self.focus])
+            parts.append([faithful.VERSION, central.VERSION, minutes.VERSION, self.focus])
         return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
 
 
@@ -76,9 +78,9 @@ def answer_tokens(language: Language, length: int, sample: str) -> int:
 
 
 def _made(work: Work, task: Task) -> dict[str, Any]:
-    tries = [_written(work, task, task.given)]
+    tries, meaning = [_written(work, task, task.given)], Meaning(work.tools.embedder)
     if work.tools.language.small:
-        text = _believed(tries[0].text, task)
+        text = _believed(tries[0].text, task, meaning)
     else:
         tries += _again(work, task, tries[0])
         text = _fitted(tries, task)
@@ -86,12 +88,11 @@ def _made(work: Work, task: Task) -> dict[str, Any]:
         text = traditional(text)
     if task.last and task.style is Style.MINUTES:
         text = minutes.minutes(text, task.items, task.tongue)
-    nearness = support.embedded_nearness(work.tools.embedder)
     return {
         "text": text,
         "tokens": work.tools.language.count_tokens(text),
         "length": lengths.length_of(text),
-        "sentences": [asdict(one) for one in support.supported(text, task.sources, nearness)],
+        "sentences": [asdict(one) for one in support.supported(text, task.sources, meaning)],
         "thought": "\n\n".join(one.thought for one in tries if one.thought),
         "usage": usage.total(one.usage() for one in tries),
         "ms": sum(one.total_ms for one in tries),
@@ -103,9 +104,9 @@ def _written(work: Work, task: Task, given: Mapping[str, Any]) -> Written:
     return writing.write(work, task.prompt, dict(given), limits)
 
 
-def _believed(written: str, task: Task) -> str:
+def _believed(written: str, task: Task, meaning: Meaning) -> str:
     """What a small model wrote, as far as it is so, and filled up to its length."""
-    text = faithful.faithful(written, task.text, task.length, task.focus)
+    text = faithful.faithful(written, task.text, task.length, meaning, task.focus)
     if task.style is Style.BULLETS and task.last:
         return "\n".join(BULLET + text[start:end] for start, end in sentence_spans(text))
     if task.style is Style.MINUTES and not task.last:
@@ -135,10 +136,10 @@ def _fitted(tries: list[Written], task: Task) -> str:
     """
     written = [one.text for one in tries if one.text]
     if not written:
-        return faithful.faithful("", task.text, task.length, task.focus)
+        return faithful.faithful("", task.text, task.length, WORDS_ONLY, task.focus)
     if not task.last:
         return written[0]
     best = min(written, key=lambda text: abs(lengths.off(text, task.length)))
     if lengths.off(best, task.length) > lengths.TOLERANCE:
-        best = lengths.shortened(best, task.length)
+        best = shortened(best, task.length)
     return best

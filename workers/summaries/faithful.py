@@ -2,32 +2,43 @@
 
 A model of a few hundred million parameters invents. Its sentences are kept only when the source
 carries them; what is then missing is filled with the source's own most central sentences, in the
-source's order. A larger model's text passes as it is: it paraphrases, and string evidence would
-call that unproved.
+source's order. A larger model's text passes as it is: its sentences are judged, and shown as such.
 """
 
-from workers.citations import carrier, runs, sentence_spans
+from collections.abc import Iterator
+
+from workers.meaning import Meaning
 from workers.summaries.central import Span, central, mostly_cjk, quotable
 from workers.summaries.lengths import AIM, length_of
+from workers.summaries.spoken import readable, speakers
+from workers.support import Supported, supported
 
 #: Changes with the rules below: part of the content keys of what they have shaped.
-VERSION = 2
+VERSION = 3
 
 
-def faithful(written: str, source: str, length: int, focus: str = "") -> str:
+def faithful(written: str, source: str, length: int, meaning: Meaning, focus: str = "") -> str:
     """The carried sentences of `written`, filled up from `source` to about `length`."""
-    kept = _Kept(length)
-    places = list(runs(source)) if written else []
-    for start, end in sentence_spans(written):
-        text = " ".join(written[start:end].split())
-        span = carrier(text, places)
-        if span is not None:
-            kept.add(span, text)
-    for span in (*quotable(source, focus), *central(source, focus)):
+    kept, names = _Kept(length), speakers(source)
+    for sentence in supported(written, [source], meaning):
+        if sentence.places:
+            kept.add(_span(sentence), " ".join(sentence.text.split()))
+    for span in _ranked(source, focus, meaning):
         if kept.full:
             break
-        kept.add(span, " ".join(source[slice(*span)].split()))
+        kept.add(span, readable(source[slice(*span)], names))
     return kept.text("" if mostly_cjk(source) else " ")
+
+
+def _ranked(source: str, focus: str, meaning: Meaning) -> Iterator[Span]:
+    """Sentences worth quoting, and only when there are not enough of them the rest."""
+    yield from quotable(source, focus, meaning)
+    yield from central(source, focus, meaning)
+
+
+def _span(sentence: Supported) -> Span:
+    _, start, end = sentence.places[0]
+    return start, end
 
 
 class _Kept:
@@ -45,7 +56,7 @@ class _Kept:
         """Keep it if it is new and fits; the first one always does."""
         length = length_of(text)
         fits = not self._sentences or self._length + length <= (1 + AIM) * self._wanted
-        if fits and not any(_overlap(span, other) for other in self._sentences):
+        if length and fits and not any(_overlap(span, other) for other in self._sentences):
             self._sentences[span] = text
             self._length += length
 

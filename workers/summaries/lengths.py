@@ -8,7 +8,6 @@ import re
 
 from workers.language import CJK
 from workers.styles import Style, Tongue
-from workers.summaries.central import central, without
 
 #: A summary has its length when it is no more than this share off.
 TOLERANCE = 0.2
@@ -46,16 +45,3 @@ def length_of(text: str) -> int:
 def off(text: str, length: int) -> float:
     """How far the text is from its length, as a share: negative when it is too short."""
     return length_of(text) / length - 1.0
-
-
-def shortened(text: str, length: int) -> str:
-    """The text without its least central sentences, until it is no longer than wanted.
-
-    The first one stays: the others refer to it. A single sentence is never cut.
-    """
-    spans = central(text)
-    while len(spans) > 1 and off(text, length) > AIM:
-        weakest = next((span for span in reversed(spans) if span[0] > 0), spans[-1])
-        text = without(text, weakest)
-        spans = central(text)
-    return text.strip()
