@@ -1,9 +1,10 @@
 """What can go wrong with a job, a step or the engine, named.
 
 LecternError
-├── JobNotFound, ConversationNotFound
+├── JobNotFound, ConversationNotFound, WebhookNotFound, DeliveryNotFound
 ├── Refused
 │   ├── EmptyQuestion, QuestionTooLong, DocumentNotReady
+│   ├── WebhookUrlRefused, ReceiverRefused
 │   └── PromptTooLong, ServerPromptTooLong
 ├── Unavailable
 │   └── LanguageModelUnavailable, EngineStopped
@@ -27,6 +28,18 @@ class ConversationNotFound(NotFound):
     code = "conversation_not_found"
 
 
+class WebhookNotFound(NotFound):
+    """There is no webhook {id}."""
+
+    code = "webhook_not_found"
+
+
+class DeliveryNotFound(NotFound):
+    """There is no delivery {id} to this webhook."""
+
+    code = "delivery_not_found"
+
+
 class EmptyQuestion(Refused):
     """The question is empty."""
 
@@ -43,6 +56,18 @@ class DocumentNotReady(Refused):
     """The document has not been read ({status}); there is nothing to work on yet."""
 
     code = "document_not_ready"
+
+
+class WebhookUrlRefused(Refused):
+    """Nothing can be sent to this URL: {reason}."""
+
+    code = "bad_webhook_url"
+
+
+class ReceiverRefused(Refused):
+    """The receiver resolves to {address}, an address that nothing is sent to."""
+
+    code = "receiver_refused"
 
 
 class PromptTooLong(Refused):

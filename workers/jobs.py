@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from ingest import library
 from ingest.database import now, reading, writing
-from workers.errors import JobNotFound
+from workers import ending
+from workers.errors import Cancelled, JobNotFound
 from workers.promises import Promise, promises
 from workers.states import TERMINAL, UNSTARTED, JobKind, JobStatus, Lane, StepStatus
 from workers.tables import JobRow, StepRow
@@ -176,8 +177,7 @@ def request_cancel(session: Session, row: JobRow) -> None:
     if session.scalar(running):
         row.status = JobStatus.CANCELLING
         return
-    row.status, row.finished_at = JobStatus.CANCELLED, moment
-    row.error = {"code": "cancelled", "message": "The job was cancelled."}
+    ending.end(session, row, JobStatus.CANCELLED, Cancelled(), moment)
     if row.kind == JobKind.READ and row.document_id:
         library.forget_content(session, row.document_id, "cancelled", "Its reading was cancelled.")
 

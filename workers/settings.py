@@ -61,6 +61,15 @@ class Settings(BaseSettings):
     tick_seconds: float = Field(
         default=2.0, description="how often lost and forgotten steps are sought"
     )
+    webhook_hosts: str = Field(
+        "", description="only hosts webhooks may be sent to, separated by commas; empty: any"
+    )
+
+    @property
+    def webhook_receivers(self) -> frozenset[str]:
+        """Names of `webhook_hosts`, in lower case."""
+        names = (name.strip().lower() for name in self.webhook_hosts.split(","))
+        return frozenset(name for name in names if name)
 
 
 @cache

@@ -51,6 +51,14 @@ class StepStatus(StrEnum):
     POISONED = "poisoned"
 
 
+class DeliveryStatus(StrEnum):
+    """Where a message to a webhook stands."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
 TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED})
 #: A job whose steps may run.
 WANTED = (JobStatus.QUEUED, JobStatus.RUNNING)

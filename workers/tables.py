@@ -139,3 +139,42 @@ class TurnRow(Table):
     answer: Mapped[str | None]
     refused: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[float]
+
+
+class WebhookRow(Table):
+    """Somebody outside who wants to hear how jobs end."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    url: Mapped[str]
+    secret: Mapped[str]  #: what deliveries are signed with; has to be readable for that
+    events: Mapped[list[str]] = mapped_column(JSON)  #: ends that are told: succeeded, failed, …
+    kinds: Mapped[list[str]] = mapped_column(JSON)  #: of jobs; none: every kind
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[float]
+
+
+class DeliveryRow(Table):
+    """One message to a webhook: written with what it tells, sent later, kept for a while."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        Index("ix_deliveries_due", "status", "next_attempt_at"),
+        Index("ix_deliveries_of_webhook", "webhook_id", "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
+    job_id: Mapped[str | None]  #: may be gone when the message goes out; None for a test
+    event: Mapped[str]
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    status: Mapped[str]
+    attempts: Mapped[int] = mapped_column(default=0)  #: begun; tells a lost claim from a held one
+    next_attempt_at: Mapped[float]  #: while one runs: when it counts as lost
+    response_code: Mapped[int | None]
+    response: Mapped[str | None]  #: how the answer began
+    error: Mapped[str | None]
+    created_at: Mapped[float]
+    attempted_at: Mapped[float | None]
+    seconds: Mapped[float | None]  #: that the last attempt took
