@@ -11,6 +11,7 @@ from workers.errors import ConversationNotFound, DocumentNotReady
 from workers.jobs import Job, JobFilter
 from workers.kinds import KINDS
 from workers.states import JobKind, JobStatus, Lane
+from workers.submit import Wish
 from workers.tables import JobRow
 
 pytestmark = pytest.mark.usefixtures("migrated")  # and no Redis anywhere
@@ -25,9 +26,9 @@ def everything(collection: str) -> list[Job]:
     document = read(Office(), collection, "On Monday.", "ready.txt")
     return [
         submit.read(store(collection, "On Tuesday.").id),
-        submit.summary(document.id, priority=2),
+        submit.summary(document.id, Wish(priority=2)),
         submit.estimate(document.id),
-        submit.question(collection, "When?", None, priority=1),
+        submit.question(collection, "When?", None, wish=Wish(priority=1)),
         submit.search(collection, "Monday", 3),
         submit.delete_document(document.id),
     ]

@@ -4,7 +4,7 @@ LecternError
 ├── JobNotFound, ConversationNotFound, WebhookNotFound, DeliveryNotFound
 ├── Refused
 │   ├── EmptyQuestion, QuestionTooLong, DocumentNotReady
-│   ├── WebhookUrlRefused, ReceiverRefused
+│   ├── WebhookUrlRefused, ReceiverRefused, TimezoneUnknown
 │   └── PromptTooLong, ServerPromptTooLong
 ├── Unavailable
 │   └── LanguageModelUnavailable, EngineStopped
@@ -68,6 +68,12 @@ class ReceiverRefused(Refused):
     """The receiver resolves to {address}, an address that nothing is sent to."""
 
     code = "receiver_refused"
+
+
+class TimezoneUnknown(Refused):
+    """There is no time zone called “{name}”."""
+
+    code = "unknown_timezone"
 
 
 class PromptTooLong(Refused):

@@ -4,8 +4,10 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from workers.localtime import zone
 
 
 class Settings(BaseSettings):
@@ -61,9 +63,21 @@ class Settings(BaseSettings):
     tick_seconds: float = Field(
         default=2.0, description="how often lost and forgotten steps are sought"
     )
+    night: str = Field(
+        "22:00-06:00",
+        description="clock times between which jobs run that can wait for the night",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$",
+    )
+    timezone: str = Field("", description="whose clocks, such as Asia/Taipei; empty: the system's")
     webhook_hosts: str = Field(
         "", description="only hosts webhooks may be sent to, separated by commas; empty: any"
     )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        zone(name)
+        return name
 
     @property
     def webhook_receivers(self) -> frozenset[str]:

@@ -28,6 +28,13 @@ class Lane(StrEnum):
     BATCH = "batch"
 
 
+class When(StrEnum):
+    """When a job of the batch lane may run."""
+
+    NOW = "now"
+    NIGHT = "night"  #: inside the window that LECTERN_NIGHT opens
+
+
 class JobStatus(StrEnum):
     """Where a job stands."""
 

@@ -4,6 +4,7 @@ A dead broker loses nothing: the job stands in the database and the next tick pu
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
@@ -17,7 +18,7 @@ from workers import dispatcher
 from workers.conversations import open_turn
 from workers.errors import DocumentNotReady
 from workers.jobs import Job, job_of, request_cancel
-from workers.states import TERMINAL, JobKind, JobStatus, Lane, StepStatus
+from workers.states import TERMINAL, JobKind, JobStatus, Lane, StepStatus, When
 from workers.tables import JobDocumentRow, JobRow, StepRow
 
 #: Where each kind of job begins; its later steps are decided in `workers.kinds`.
@@ -33,28 +34,46 @@ INTERACTIVE = frozenset({JobKind.QUESTION, JobKind.SEARCH, JobKind.ESTIMATE})
 NOTHING_DONE = {"percent": 0, "done": 0, "total": 0, "stage": "queued"}
 
 
-def read(document_id: str) -> Job:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a job is to be done: how soon, for whom, and at what hours."""
+
+    priority: int = 0  #: higher runs earlier
+    owner: str = ""  #: nobody in particular; the slots are shared among owners
+    when: When = When.NOW
+
+    def grant(self, row: JobRow) -> Job:
+        """Note the wish in a new job; what a person waits for does not wait for the night."""
+        row.priority, row.owner = self.priority, self.owner
+        row.when = self.when if row.lane == Lane.BATCH else When.NOW
+        return job_of(row)
+
+
+PLAIN = Wish()
+
+
+def read(document_id: str, wish: Wish = PLAIN) -> Job:
     """Read a stored document: parse, chunk, embed, index."""
     with writing() as session:
         document = _document(session, document_id)
         row = _add(session, JobKind.READ, document.collection_id, {}, document_id)
-        job = job_of(row)
+        job = wish.grant(row)
     dispatcher.dispatch()
     return job
 
 
-def summary(document_id: str, priority: int = 0) -> Job:
+def summary(document_id: str, wish: Wish = PLAIN) -> Job:
     """Summarise a whole document that has been read."""
-    return _of_documents(JobKind.SUMMARY, [document_id], {}, priority)
+    return _of_documents(JobKind.SUMMARY, [document_id], {}, wish)
 
 
-def estimate(document_id: str, priority: int = 0) -> Job:
+def estimate(document_id: str, wish: Wish = PLAIN) -> Job:
     """Find out what a summary of the document would take; a person waits for it."""
-    return _of_documents(JobKind.ESTIMATE, [document_id], {}, priority)
+    return _of_documents(JobKind.ESTIMATE, [document_id], {}, wish)
 
 
 def _of_documents(
-    kind: JobKind, document_ids: Sequence[str], params: dict[str, Any], priority: int
+    kind: JobKind, document_ids: Sequence[str], params: dict[str, Any], wish: Wish
 ) -> Job:
     """A job about whole documents that have been read, in the order given.
 
@@ -73,8 +92,7 @@ def _of_documents(
         )
         if not alone:
             session.add_all(JobDocumentRow(job_id=row.id, document_id=each.id) for each in rows)
-        row.priority = priority
-        job = job_of(row)
+        job = wish.grant(row)
     dispatcher.dispatch()
     return job
 
@@ -83,8 +101,8 @@ def question(
     collection_id: str,
     question: str,
     conversation_id: str | None,
-    priority: int = 0,
     document_id: str | None = None,
+    wish: Wish = PLAIN,
 ) -> Job:
     """Answer a question from a collection, or from one document of it that has been read.
 
@@ -96,43 +114,42 @@ def question(
             _readable(session, document_id, collection_id)
         given = {"question": question}
         row = _add(session, JobKind.QUESTION, collection_id, given, document_id)
-        row.priority = priority
         conversation = open_turn(session, row.id, collection_id, question, conversation_id)
         row.params = {"question": question, "conversation_id": conversation}
-        job = job_of(row)
+        job = wish.grant(row)
     dispatcher.dispatch()
     return job
 
 
-def search(collection_id: str, query: str, limit: int) -> Job:
+def search(collection_id: str, query: str, limit: int, wish: Wish = PLAIN) -> Job:
     """Find passages, without an answer."""
     with writing() as session:
         _collection(session, collection_id)
         row = _add(session, JobKind.SEARCH, collection_id, {"query": query, "limit": limit})
-        job = job_of(row)
+        job = wish.grant(row)
     dispatcher.dispatch()
     return job
 
 
-def delete_document(document_id: str) -> Job:
+def delete_document(document_id: str, wish: Wish = PLAIN) -> Job:
     """Hide a document at once, stop what works on it, and remove every trace of it."""
     with writing() as session:
         document = _document(session, document_id)
         library.hide_document(session, document_id)
         _cancel_jobs(session, _drawing_on([document_id]))
         params = {"document_ids": [document_id], "collection": False}
-        job = job_of(_add(session, JobKind.DELETE, document.collection_id, params))
+        job = wish.grant(_add(session, JobKind.DELETE, document.collection_id, params))
     dispatcher.dispatch()
     return job
 
 
-def delete_collection(collection_id: str) -> Job:
+def delete_collection(collection_id: str, wish: Wish = PLAIN) -> Job:
     """Hide a collection at once and remove it with all its documents."""
     with writing() as session:
         ids = library.hide_collection(session, collection_id)
         _cancel_jobs(session, _drawing_on(ids) | (JobRow.collection_id == collection_id))
         params = {"document_ids": ids, "collection": True}
-        job = job_of(_add(session, JobKind.DELETE, collection_id, params))
+        job = wish.grant(_add(session, JobKind.DELETE, collection_id, params))
     dispatcher.dispatch()
     return job
 

@@ -19,6 +19,8 @@ class JobRow(Table):
     status: Mapped[str]
     lane: Mapped[str]
     priority: Mapped[int] = mapped_column(default=0)  #: higher runs earlier
+    owner: Mapped[str] = mapped_column(default="", server_default="", index=True)
+    when: Mapped[str] = mapped_column(default="now", server_default="now")
     collection_id: Mapped[str | None] = mapped_column(index=True)
     document_id: Mapped[str | None] = mapped_column(index=True)
     params: Mapped[dict[str, Any]] = mapped_column(JSON)

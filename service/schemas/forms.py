@@ -8,6 +8,7 @@ from service.deps import ID_PATTERN
 
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
 Priority = Annotated[int, Field(ge=-1_000_000, le=1_000_000, description="higher runs earlier")]
+OwnerName = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 #: Only bounds the work; the error that names the real limit comes later.
 LongText = Annotated[str, Field(max_length=500_000)]
 

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from service.schemas.forms import Answering, Asking, ErrorCode, Id, LongText, Priority
+from service.schemas.forms import Answering, Asking, ErrorCode, Id, LongText, OwnerName, Priority
 from service.schemas.library import Document
-from workers.states import JobKind, JobStatus, Lane
+from workers.states import JobKind, JobStatus, Lane, When
 
 
 class Progress(Answering):
@@ -19,9 +19,9 @@ class Progress(Answering):
 
 
 class Waiting(Answering):
-    """Why a job has not begun."""
+    """Why a job has not begun, or pauses."""
 
-    reason: str
+    reason: str = Field(description="queued, no_worker or night")
     position: int | None = None
     message: str
     starts_in: float | None = Field(None, description="seconds, if all goes on as lately")
@@ -71,6 +71,8 @@ class Job(Answering):
     status: JobStatus
     lane: Lane
     priority: int
+    owner: str = Field(description="as a proxy said; empty: nobody in particular")
+    when: When
     collection_id: str | None
     document_id: str | None
     params: dict[str, Any]
@@ -97,6 +99,17 @@ class Jobs(Answering):
     """Jobs, newest first."""
 
     jobs: list[Job]
+
+
+class JobQuery(BaseModel):
+    """Which jobs to list; what is not given may be anything."""
+
+    status: JobStatus | None = None
+    kind: JobKind | None = None
+    document_id: Id | None = None
+    collection_id: Id | None = None
+    owner: OwnerName | None = None
+    limit: int = Field(50, ge=1, le=500)
 
 
 class UploadedDocument(Document):
@@ -139,6 +152,7 @@ class SummaryRequest(Asking):
     kind: Literal["summary"]
     document_id: Id
     priority: Priority = 0
+    when: When = When.NOW
     dry_run: bool = Field(False, description="only say what it would take")
 
 

@@ -1,4 +1,4 @@
-"""Webhooks hear how jobs end; each message to one is a row until it has been delivered."""
+"""Jobs have owners and may wait for the night; webhooks hear how they end."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,18 @@ depends_on: str | None = None
 
 
 def upgrade() -> None:
-    """Add the tables."""
+    """Add columns that open jobs can do without, and tables."""
+    _jobs()
+    _webhooks()
+
+
+def _jobs() -> None:
+    op.add_column("jobs", sa.Column("owner", sa.String(), nullable=False, server_default=""))
+    op.add_column("jobs", sa.Column("when", sa.String(), nullable=False, server_default="now"))
+    op.create_index("ix_jobs_owner", "jobs", ["owner"])
+
+
+def _webhooks() -> None:
     op.create_table(
         "webhooks",
         sa.Column("id", sa.String(), nullable=False),
@@ -46,6 +57,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the tables."""
+    """Drop the tables and the columns."""
     op.drop_table("deliveries")
     op.drop_table("webhooks")
+    op.drop_index("ix_jobs_owner", "jobs")
+    op.drop_column("jobs", "when")
+    op.drop_column("jobs", "owner")
