@@ -1,10 +1,10 @@
 """What can go wrong with a job, a step or the engine, named.
 
 LecternError
-├── JobNotFound, ConversationNotFound, WebhookNotFound, DeliveryNotFound
+├── JobNotFound, ConversationNotFound, ScheduleNotFound, WebhookNotFound, DeliveryNotFound
 ├── Refused
 │   ├── EmptyQuestion, QuestionTooLong, DocumentNotReady
-│   ├── WebhookUrlRefused, ReceiverRefused, TimezoneUnknown
+│   ├── BadSchedule, TimezoneUnknown, WebhookUrlRefused, ReceiverRefused
 │   └── PromptTooLong, ServerPromptTooLong
 ├── Unavailable
 │   └── LanguageModelUnavailable, EngineStopped
@@ -26,6 +26,12 @@ class ConversationNotFound(NotFound):
     """There is no conversation {id}."""
 
     code = "conversation_not_found"
+
+
+class ScheduleNotFound(NotFound):
+    """There is no schedule {id}."""
+
+    code = "schedule_not_found"
 
 
 class WebhookNotFound(NotFound):
@@ -68,6 +74,12 @@ class ReceiverRefused(Refused):
     """The receiver resolves to {address}, an address that nothing is sent to."""
 
     code = "receiver_refused"
+
+
+class BadSchedule(Refused):
+    """The schedule can't be kept: {reason}."""
+
+    code = "bad_schedule"
 
 
 class TimezoneUnknown(Refused):

@@ -14,7 +14,7 @@ from ingest.database import require_schema
 from ingest.embed import Embedder
 from ingest.settings import settings as ingest_settings
 from ingest.vectors import VectorIndex
-from workers import courier, language, logs
+from workers import courier, errands, language, logs
 from workers.app import app
 from workers.dispatcher import INTERACTIVE_OVERBOOKING
 from workers.engine.topology import usable_cores
@@ -27,6 +27,7 @@ from workers.work import Tools
 DUTIES = (
     Duty("courier", 1.0, courier.deliver),
     Duty("tidying", 3_600.0, courier.tidy),
+    Duty("schedules", 5.0, errands.run_due),
 )
 LEAVE_SECONDS = 12.0  #: a delivery takes ten at most
 

@@ -72,6 +72,10 @@ class Settings(BaseSettings):
     webhook_hosts: str = Field(
         "", description="only hosts webhooks may be sent to, separated by commas; empty: any"
     )
+    watch_folders: str = Field(
+        "", description="folders that may be watched, separated by commas; empty: none"
+    )
+    upload_mb: int = Field(200, description="size a file may have")
 
     @field_validator("timezone")
     @classmethod
@@ -84,6 +88,12 @@ class Settings(BaseSettings):
         """Names of `webhook_hosts`, in lower case."""
         names = (name.strip().lower() for name in self.webhook_hosts.split(","))
         return frozenset(name for name in names if name)
+
+    @property
+    def watchable(self) -> tuple[Path, ...]:
+        """Folders of `watch_folders`."""
+        names = (name.strip() for name in self.watch_folders.split(","))
+        return tuple(Path(name).expanduser() for name in names if name)
 
 
 @cache

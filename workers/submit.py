@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 from ingest import library
 from ingest.database import new_id, now, writing
 from ingest.errors import CollectionNotFound, DocumentNotFound
+from ingest.records import Document
 from ingest.tables import CollectionRow, DocumentRow, DocumentStatus
 from workers import dispatcher
 from workers.conversations import open_turn
 from workers.errors import DocumentNotReady
-from workers.jobs import Job, job_of, request_cancel
+from workers.jobs import Job, JobFilter, job_of, listing, request_cancel
 from workers.states import TERMINAL, JobKind, JobStatus, Lane, StepStatus, When
 from workers.tables import JobDocumentRow, JobRow, StepRow
 
@@ -60,6 +61,16 @@ def read(document_id: str, wish: Wish = PLAIN) -> Job:
         job = wish.grant(row)
     dispatcher.dispatch()
     return job
+
+
+def reading(document: Document, duplicate: bool, wish: Wish = PLAIN) -> Job | None:
+    """The job that reads a file that has come in: a new one unless there is one already."""
+    if not duplicate:
+        return read(document.id, wish)
+    found = listing(JobFilter(kind=JobKind.READ, document_id=document.id, limit=1))
+    if not found and document.status == DocumentStatus.WAITING:
+        return read(document.id, wish)  # who kept it died before asking
+    return found[0] if found else None
 
 
 def summary(document_id: str, wish: Wish = PLAIN) -> Job:

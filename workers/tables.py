@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ingest.database import Table
@@ -180,3 +180,37 @@ class DeliveryRow(Table):
     created_at: Mapped[float]
     attempted_at: Mapped[float | None]
     seconds: Mapped[float | None]  #: that the last attempt took
+
+
+class ScheduleRow(Table):
+    """Something that is to be asked for again and again."""
+
+    __tablename__ = "schedules"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    cron: Mapped[str]
+    timezone: Mapped[str]  #: empty: that of the settings
+    what: Mapped[dict[str, Any]] = mapped_column(JSON)
+    owner: Mapped[str]
+    active: Mapped[bool]
+    created_at: Mapped[float]
+    next_run_at: Mapped[float | None] = mapped_column(index=True)  #: None: not by itself
+    running_until: Mapped[float | None]  #: lease of the worker that runs it, and its fence
+    last_run_at: Mapped[float | None]
+    last_outcome: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    last_error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+
+class WatchedFileRow(Table):
+    """A file of a watched folder that need not be looked into again until it changes."""
+
+    __tablename__ = "watched_files"
+
+    schedule_id: Mapped[str] = mapped_column(
+        ForeignKey("schedules.id", ondelete="CASCADE"), primary_key=True
+    )
+    path: Mapped[str] = mapped_column(primary_key=True)  #: from the folder
+    size: Mapped[int] = mapped_column(BigInteger)  #: bytes
+    changed_at: Mapped[float]
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON)  #: why it could not be taken in

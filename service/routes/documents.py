@@ -10,16 +10,13 @@ from starlette.concurrency import run_in_threadpool
 
 from ingest import blobs, library
 from ingest.database import reading, writing
-from ingest.records import Document, Original
-from ingest.tables import DocumentStatus
+from ingest.records import Original
 from service import uploads
 from service.deps import Identifier, Owner
 from service.schemas import library as schemas
 from service.schemas.jobs import JobAnswer, Uploaded
 from service.uploads import Incoming
-from workers import jobs, submit
-from workers.jobs import Job, JobFilter
-from workers.states import JobKind
+from workers import submit
 from workers.submit import Wish
 
 router = APIRouter(prefix="/v1", tags=["documents"])
@@ -126,22 +123,11 @@ def _keep(collection_id: str, files: list[Incoming], wish: Wish) -> dict[str, An
     finally:
         for file in files:
             file.intake.discard()
-    readings = {document.id: _reading(document, duplicate, wish) for document, duplicate in kept}
+    readings = {document.id: submit.reading(document, duplicate, wish) for document, duplicate in kept}
     return {
         "documents": [{**document.public(), "duplicate": again} for document, again in kept],
         "jobs": [job.public() for job in readings.values() if job is not None],
     }
-
-
-def _reading(document: Document, duplicate: bool, wish: Wish) -> Job | None:
-    """The job that reads a document: a new one unless there is one already."""
-    if not duplicate:
-        return submit.read(document.id, wish)
-    wanted = JobFilter(kind=JobKind.READ, document_id=document.id, limit=1)
-    found = jobs.listing(wanted)
-    if not found and document.status == DocumentStatus.WAITING:
-        return submit.read(document.id, wish)  # the service died between keeping and asking
-    return found[0] if found else None
 
 
 def _slices(file: BinaryIO) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from service.deps import Closing, Identifier
 from service.schemas import webhooks as schemas
+from service.schemas.forms import Hold
 from workers import fleet, webhooks
 from workers.states import DeliveryStatus
 from workers.webhooks import Delivery
@@ -42,7 +43,7 @@ def get_webhook(webhook_id: Identifier) -> dict[str, Any]:
 
 
 @router.patch("/{webhook_id}", response_model=schemas.Webhook)
-def hold_webhook(webhook_id: Identifier, wanted: schemas.Hold) -> dict[str, Any]:
+def hold_webhook(webhook_id: Identifier, wanted: Hold) -> dict[str, Any]:
     """Hold a webhook's messages back, or let them go."""
     return webhooks.set_active(webhook_id, wanted.active).public()
 

@@ -25,6 +25,12 @@ class Asking(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Hold(Asking):
+    """Whether something goes on."""
+
+    active: bool
+
+
 class Problem(Answering):
     """RFC 9457: what went wrong."""
 

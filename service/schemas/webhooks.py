@@ -42,12 +42,6 @@ class Webhooks(Answering):
     webhooks: list[Webhook]
 
 
-class Hold(Asking):
-    """Whether something goes on."""
-
-    active: bool
-
-
 class Delivery(Answering):
     """One message to a webhook, and what came of it."""
 

@@ -58,7 +58,8 @@ function actions(job) {
     : doc?.status === "ready" && { summary: () => tell("summarise", doc),
       read: () => { location.hash = address({ document_id: doc.id, page: 1 }); } }[job.kind];
   return [
-    (job.status === "queued" || job.waiting) && button("job.front", "job-front", () => moveToFront(job.id)),
+    (job.status === "queued" || job.waiting)
+      && button("job.front", "job-front", () => moveToFront(job.id)),
     isOpen(job) && job.kind !== "delete" && button("cancel", "job-cancel",
       () => cancelJob(job.id), job.status === "cancelling"),
     show && button("show", "job-show", show),
