@@ -1,4 +1,4 @@
-"""Named types of what routes take: ids, page numbers, who asks, the signal that the service stops."""
+"""Named types of what routes take: ids, page numbers, who asks, whether the service stops."""
 
 import asyncio
 from typing import Annotated

@@ -106,8 +106,7 @@ def test_what_is_wrong_with_a_file_has_a_name(inbox: Path, data_folder: Path) ->
 
 
 def test_a_name_that_is_no_text_is_shown_as_near_as_can_be(inbox: Path) -> None:
-    with open(os.fsencode(inbox) + b"/caf\xe9.txt", "wb") as file:
-        file.write(b"x")
+    (inbox / os.fsdecode(b"caf\xe9.txt")).write_text("x")
     (name,) = paths(inbox)
     assert name == "caf\ufffd.txt"
     name.encode()

@@ -51,7 +51,10 @@ def test_a_schedule_is_made_held_run_and_removed(
         ({"name": " "}, (422, "bad_schedule")),
         ({"timezone": "Mars/Olympus"}, (422, "unknown_timezone")),
         ({"what": {"kind": "dance"}}, (422, "invalid_request")),
-        ({"what": {"kind": "summaries", "collection_id": "col_none"}}, (404, "collection_not_found")),
+        (
+            {"what": {"kind": "summaries", "collection_id": "col_none"}},
+            (404, "collection_not_found"),
+        ),
         ({"what": {"kind": "summary", "document_id": "doc_none"}}, (404, "document_not_found")),
     ],
 )

@@ -4,8 +4,6 @@ from collections import Counter
 
 import pytest
 from fakes import Office, add_worker, first_step, new_collection, read, set_step, store
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ingest.database import now, reading
 from workers import dispatcher, jobs, submit
@@ -134,5 +132,3 @@ def test_a_broker_that_dies_half_way_leaves_the_rest_ready(
     add_worker()
     assert dispatch() == 1
     assert [first_step(job).status for job in made] == ["published", "ready", "ready"]
-
-

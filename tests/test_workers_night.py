@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock
 
 import pytest
 from fakes import Office, add_worker, first_step, new_collection, prose, read
@@ -32,7 +33,7 @@ def at(clock: str) -> float:
 
 
 def window(hours: str, place: str = "UTC") -> Window:
-    begins, ends = (datetime.strptime(each, "%H:%M").time() for each in hours.split("-"))
+    begins, ends = (clock.fromisoformat(each) for each in hours.split("-"))
     return Window(begins, ends, zone(place))
 
 
@@ -139,9 +140,7 @@ def outlined(office: Office, job: Job) -> None:
     office.runtime.run(first_step(job).id)
 
 
-def test_it_is_looked_through_at_once_and_then_waits(
-    office: Office, open_from: SetWindow
-) -> None:
+def test_it_is_looked_through_at_once_and_then_waits(office: Office, open_from: SetWindow) -> None:
     open_from(2, 3)
     job = asked(office)
     add_worker()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def webhook(url: str = "http://127.0.0.1:9/", *kinds: JobKind) -> Webhook:
 
 
 def reading_job(text: str = "On Monday.") -> Job:
-    return submit.read(store(new_collection(), text).id)
+    return submit.read(store(new_collection(text), text).id)
 
 
 def only(hook: Webhook) -> Delivery:
@@ -215,9 +216,7 @@ def test_nobody_there_is_a_failed_attempt() -> None:
     assert told.error
 
 
-def test_who_is_slow_is_not_waited_for(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_is_slow_is_not_waited_for(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "TIMEOUT_SECONDS", 0.2)
     receiver.seconds = 2.0
     hook = webhook(receiver.url)
@@ -442,3 +441,24 @@ def test_a_url_is_checked_again_before_anything_is_sent() -> None:
     assert checked_url("http://a.example/x", ANYBODY)
     with pytest.raises(WebhookUrlRefused):
         checked_url("http://a.example/x", frozenset({"b.example"}))
+
+
+def test_the_guides_example_checks_what_is_sent(receiver: Receiver) -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "guide.md").read_text()
+    example = guide.partition("## Webhooks")[2].partition("```python\n")[2].partition("```")[0]
+    verified = names_of(example)["verified"]
+    hook, secret = webhooks.create(receiver.url, EVERY, [])
+    webhooks.test(hook.id)
+    courier.deliver()
+    (heard,) = receiver.heard
+    assert verified(secret, heard.headers, heard.body)
+    assert not verified(secret, heard.headers, heard.body + b" ")
+    assert not verified(signature.new_secret(), heard.headers, heard.body)
+    old = {**heard.headers, "webhook-timestamp": "1614265330"}
+    assert not verified(secret, old, heard.body)
+
+
+def names_of(source: str) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec(compile(source, "guide", "exec"), names)
+    return names

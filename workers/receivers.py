@@ -89,7 +89,7 @@ def _port(parts: SplitResult) -> int:
 def _check_literal(host: str) -> None:
     """An address in the URL itself needs no resolving; better to refuse it when it is given."""
     try:
-        address = ip_address(host.split("%")[0])
+        address = ip_address(host.partition("%")[0])
     except ValueError:
         return
     if refused(address):

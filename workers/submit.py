@@ -168,7 +168,7 @@ def delete_collection(collection_id: str, wish: Wish = PLAIN) -> Job:
 def _add(
     session: Session,
     kind: JobKind,
-    collection_id: str,
+    collection_id: str | None,
     params: dict[str, Any],
     document_id: str | None = None,
 ) -> JobRow:

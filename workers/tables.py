@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ingest.database import Table
@@ -19,7 +19,7 @@ class JobRow(Table):
     status: Mapped[str]
     lane: Mapped[str]
     priority: Mapped[int] = mapped_column(default=0)  #: higher runs earlier
-    owner: Mapped[str] = mapped_column(default="", server_default="", index=True)
+    owner: Mapped[str] = mapped_column(default="", server_default=text("''"), index=True)
     when: Mapped[str] = mapped_column(default="now", server_default="now")
     collection_id: Mapped[str | None] = mapped_column(index=True)
     document_id: Mapped[str | None] = mapped_column(index=True)

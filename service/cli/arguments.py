@@ -4,6 +4,8 @@ from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpForm
 from collections.abc import Sequence
 from pathlib import Path
 
+from service.cli.words import add_schedules, add_webhooks
+
 DEFAULT_COLLECTION = "Library"
 
 EPILOG = """\
@@ -42,11 +44,16 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
     summarize = commands.add_parser("summarize", parents=[kept], help="summarise a whole document")
     summarize.add_argument("document", metavar="DOC", help="document id, its name, or a file")
     summarize.add_argument("--dry-run", action="store_true", help="only say what it would take")
+    summarize.add_argument("--night", action="store_true", help="let it wait for the night")
     ask = commands.add_parser("ask", parents=[kept], help="ask a question, with citations")
     ask.add_argument("question", metavar="QUESTION")
     ask.add_argument("--document", metavar="DOC", help="ask this one alone: its id or its name")
     ask.add_argument("--conversation", metavar="ID", help="go on with a conversation")
     _add_jobs(commands.add_parser("jobs", parents=[remote], help="list, show, cancel, move jobs"))
+    add_webhooks(commands.add_parser("webhooks", parents=[remote], help="who hears how jobs end"))
+    add_schedules(
+        commands.add_parser("schedules", parents=[remote], help="what is done again and again")
+    )
     bench = commands.add_parser(
         "bench", parents=[machine], help="measure the engine beside others on this machine"
     )

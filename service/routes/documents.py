@@ -123,7 +123,9 @@ def _keep(collection_id: str, files: list[Incoming], wish: Wish) -> dict[str, An
     finally:
         for file in files:
             file.intake.discard()
-    readings = {document.id: submit.reading(document, duplicate, wish) for document, duplicate in kept}
+    readings = {
+        document.id: submit.reading(document, duplicate, wish) for document, duplicate in kept
+    }
     return {
         "documents": [{**document.public(), "duplicate": again} for document, again in kept],
         "jobs": [job.public() for job in readings.values() if job is not None],

@@ -17,7 +17,9 @@ def upgrade() -> None:
 
 
 def _jobs() -> None:
-    op.add_column("jobs", sa.Column("owner", sa.String(), nullable=False, server_default=""))
+    op.add_column(
+        "jobs", sa.Column("owner", sa.String(), nullable=False, server_default=sa.text("''"))
+    )
     op.add_column("jobs", sa.Column("when", sa.String(), nullable=False, server_default="now"))
     op.create_index("ix_jobs_owner", "jobs", ["owner"])
 
