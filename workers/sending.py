@@ -57,7 +57,7 @@ class Outcome:
 
 
 def send_all(parcels: list[Parcel]) -> list[Outcome]:
-    """Send all at once; blocks for `TIMEOUT_SECONDS` at most."""
+    """Send all at once; blocks for `TIMEOUT_SECONDS`, and for a name service that is slower."""
 
     async def together() -> list[Outcome]:
         return await asyncio.gather(*(_attempt(parcel) for parcel in parcels))

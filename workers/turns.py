@@ -1,4 +1,4 @@
-"""Who runs a schedule that is due: taken by compare-and-set, each time once, under a lease.
+"""Who runs a schedule that is due: taken in one transaction, each time once, under a lease.
 
 Every worker looks every few seconds; there is no process that alone must be there. A run whose
 lease ran out was cut short, and is taken up again.
