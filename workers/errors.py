@@ -5,6 +5,7 @@ LecternError
 ├── Refused
 │   ├── EmptyQuestion, QuestionTooLong, DocumentNotReady
 │   ├── BadSchedule, TimezoneUnknown, WebhookUrlRefused, ReceiverRefused
+│   ├── LanguageNotPossible, DigestImpossible
 │   └── PromptTooLong, ServerPromptTooLong
 ├── Unavailable
 │   └── LanguageModelUnavailable, EngineStopped
@@ -86,6 +87,18 @@ class TimezoneUnknown(Refused):
     """There is no time zone called “{name}”."""
 
     code = "unknown_timezone"
+
+
+class LanguageNotPossible(Refused):
+    """The model is too small to write in another language than the document's ({language})."""
+
+    code = "language_not_possible"
+
+
+class DigestImpossible(Refused):
+    """A digest is made of 2 to {most} documents that have been read; here are {count}."""
+
+    code = "digest_impossible"
 
 
 class PromptTooLong(Refused):

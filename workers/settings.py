@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     tune: Literal["auto", "off"] = Field(
         "auto", description="auto: the first start measures this machine, within a minute"
     )
+    thinking: Literal["on", "off"] = Field(
+        "off", description="on lets reasoning models think before they answer: slower, often better"
+    )
     compose: Literal["on", "off"] = Field(
         "off", description="on joins passages from kept KV: a faster first word, approximate"
     )

@@ -15,6 +15,7 @@ class JobKind(StrEnum):
 
     READ = "read"
     SUMMARY = "summary"
+    DIGEST = "digest"
     ESTIMATE = "estimate"
     QUESTION = "question"
     SEARCH = "search"

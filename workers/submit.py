@@ -4,53 +4,39 @@ A dead broker loses nothing: the job stands in the database and the next tick pu
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from ingest import library
-from ingest.database import new_id, now, writing
+from ingest.database import new_id, now, reading, writing
 from ingest.errors import CollectionNotFound, DocumentNotFound
 from ingest.records import Document
 from ingest.tables import CollectionRow, DocumentRow, DocumentStatus
 from workers import dispatcher
 from workers.conversations import open_turn
-from workers.errors import DocumentNotReady
-from workers.jobs import Job, JobFilter, job_of, listing, request_cancel
-from workers.states import TERMINAL, JobKind, JobStatus, Lane, StepStatus, When
+from workers.errors import DigestImpossible, DocumentNotReady
+from workers.jobs import Job, JobFilter, listing, request_cancel
+from workers.states import TERMINAL, JobKind, JobStatus, Lane, StepStatus
+from workers.styles import AS_USUAL, Form
 from workers.tables import JobDocumentRow, JobRow, StepRow
+from workers.wishes import PLAIN, Wish
 
 #: Where each kind of job begins; its later steps are decided in `workers.kinds`.
 FIRST_STEP = {
     JobKind.READ: "parse",
     JobKind.SUMMARY: "outline",
+    JobKind.DIGEST: "outline",
     JobKind.ESTIMATE: "estimate",
     JobKind.QUESTION: "retrieve",
     JobKind.SEARCH: "search",
     JobKind.DELETE: "erase",
 }
 INTERACTIVE = frozenset({JobKind.QUESTION, JobKind.SEARCH, JobKind.ESTIMATE})
+MOST_DOCUMENTS = 200  #: that one job may be about
 NOTHING_DONE = {"percent": 0, "done": 0, "total": 0, "stage": "queued"}
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """How a job is to be done: how soon, for whom, and at what hours."""
-
-    priority: int = 0  #: higher runs earlier
-    owner: str = ""  #: nobody in particular; the slots are shared among owners
-    when: When = When.NOW
-
-    def grant(self, row: JobRow) -> Job:
-        """Note the wish in a new job; what a person waits for does not wait for the night."""
-        row.priority, row.owner = self.priority, self.owner
-        row.when = self.when if row.lane == Lane.BATCH else When.NOW
-        return job_of(row)
-
-
-PLAIN = Wish()
 
 
 def read(document_id: str, wish: Wish = PLAIN) -> Job:
@@ -63,7 +49,7 @@ def read(document_id: str, wish: Wish = PLAIN) -> Job:
     return job
 
 
-def reading(document: Document, duplicate: bool, wish: Wish = PLAIN) -> Job | None:
+def read_new(document: Document, duplicate: bool, wish: Wish = PLAIN) -> Job | None:
     """The job that reads a file that has come in: a new one unless there is one already."""
     if not duplicate:
         return read(document.id, wish)
@@ -73,14 +59,36 @@ def reading(document: Document, duplicate: bool, wish: Wish = PLAIN) -> Job | No
     return found[0] if found else None
 
 
-def summary(document_id: str, wish: Wish = PLAIN) -> Job:
+def summary(document_id: str, form: Form = AS_USUAL, wish: Wish = PLAIN) -> Job:
     """Summarise a whole document that has been read."""
-    return _of_documents(JobKind.SUMMARY, [document_id], {}, wish)
+    return _of_documents(JobKind.SUMMARY, [document_id], {"form": asdict(form)}, wish)
 
 
-def estimate(document_id: str, wish: Wish = PLAIN) -> Job:
+def estimate(document_id: str, form: Form = AS_USUAL, wish: Wish = PLAIN) -> Job:
     """Find out what a summary of the document would take; a person waits for it."""
-    return _of_documents(JobKind.ESTIMATE, [document_id], {}, wish)
+    return _of_documents(JobKind.ESTIMATE, [document_id], {"form": asdict(form)}, wish)
+
+
+def digest(document_ids: Sequence[str], form: Form = AS_USUAL, wish: Wish = PLAIN) -> Job:
+    """Summarise several documents, and all of them together."""
+    return _of_documents(JobKind.DIGEST, document_ids, {"form": asdict(form)}, wish)
+
+
+def collection_digest(collection_id: str, form: Form = AS_USUAL, wish: Wish = PLAIN) -> Job:
+    """The same of all documents that a collection holds, as far as they have been read.
+
+    Raises CollectionNotFound, DigestImpossible.
+    """
+    with reading() as session:
+        _collection(session, collection_id)
+        query = select(DocumentRow.id).where(
+            DocumentRow.collection_id == collection_id, DocumentRow.status == DocumentStatus.READY
+        )
+        order = DocumentRow.created_at, DocumentRow.id
+        found = list(session.scalars(query.order_by(*order).limit(MOST_DOCUMENTS + 1)))
+    if not 2 <= len(found) <= MOST_DOCUMENTS:
+        raise DigestImpossible(count=len(found), most=MOST_DOCUMENTS)
+    return digest(found, form, wish)
 
 
 def _of_documents(

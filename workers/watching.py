@@ -21,8 +21,8 @@ from ingest.records import Document, Original
 from workers import submit, turns
 from workers.schedules import Schedule
 from workers.settings import settings
-from workers.submit import Wish
 from workers.tables import WatchedFileRow
+from workers.wishes import Wish
 
 #: A file that changed so lately may still be being written.
 QUIET_SECONDS = 10.0
@@ -95,7 +95,7 @@ def _take_in(schedule: Schedule, wish: Wish, entry: Entry, harvest: Harvest) -> 
     harvest.duplicates += duplicate
     harvest.added += not duplicate
     with suppress(DocumentNotFound):  # deleted a moment ago
-        submit.reading(document, duplicate, wish)
+        submit.read_new(document, duplicate, wish)
         harvest.jobs += not duplicate
     _mark(schedule, entry, None)
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "webhooks": "service.cli.webhooks",
     "schedules": "service.cli.schedules",
     "bench": "service.cli.bench",
+    "eval": "service.cli.evaluate",
 }
 
 

@@ -10,13 +10,14 @@ from service.cli.errors import JobFailed
 from service.cli.results import print_estimate, print_section, print_summary
 from service.cli.screen import Screen
 from service.cli.uploads import await_read, send
+from workers.styles import Style
 
 
 def run(arguments: Namespace) -> int:
     """Summarise; adds the document first when it is named by a path."""
     screen, client = Screen(arguments.json), Client(arguments.url)
     document = _document(client, screen, arguments)
-    wanted = {"kind": "summary", "document_id": document["id"]}
+    wanted = {"kind": "summary", "document_id": document["id"], **_form(arguments)}
     if arguments.dry_run:
         estimate = client.post("/v1/jobs", {**wanted, "dry_run": True})
         if screen.as_json:
@@ -39,6 +40,14 @@ def run(arguments: Namespace) -> int:
     else:
         print_summary(screen, document["name"], summary, time.monotonic() - began)
     return 0
+
+
+def _form(arguments: Namespace) -> Record:
+    """What was said about the form; words of one's own are the custom style."""
+    given = {name: getattr(arguments, name) for name in ("style", "length", "language")}
+    if arguments.instruction:
+        given |= {"style": given["style"] or Style.CUSTOM, "instruction": arguments.instruction}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def follow_summary(client: Client, screen: Screen, job_id: str) -> Record:

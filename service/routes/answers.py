@@ -13,7 +13,7 @@ from service.schemas import answers as schemas
 from service.streams import EventStream, awaited, happening, outcome
 from workers import jobs, submit
 from workers.events import Event
-from workers.submit import Wish
+from workers.wishes import Wish
 
 router = APIRouter(prefix="/v1/collections/{collection_id}", tags=["answers"])
 SEARCH_SECONDS = 60.0

@@ -10,7 +10,7 @@ from service.deps import Identifier, Owner
 from service.schemas.jobs import JobAnswer
 from service.schemas.library import Collection, Collections, NewCollection
 from workers import submit
-from workers.submit import Wish
+from workers.wishes import Wish
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"])
 

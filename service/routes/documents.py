@@ -17,7 +17,7 @@ from service.schemas import library as schemas
 from service.schemas.jobs import JobAnswer, Uploaded
 from service.uploads import Incoming
 from workers import submit
-from workers.submit import Wish
+from workers.wishes import Wish
 
 router = APIRouter(prefix="/v1", tags=["documents"])
 SLICE = 256 * 1024
@@ -124,7 +124,7 @@ def _keep(collection_id: str, files: list[Incoming], wish: Wish) -> dict[str, An
         for file in files:
             file.intake.discard()
     readings = {
-        document.id: submit.reading(document, duplicate, wish) for document, duplicate in kept
+        document.id: submit.read_new(document, duplicate, wish) for document, duplicate in kept
     }
     return {
         "documents": [{**document.public(), "duplicate": again} for document, again in kept],

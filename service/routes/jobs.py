@@ -12,8 +12,8 @@ from service.questions import checked
 from service.schemas import jobs as schemas
 from service.streams import EventStream, awaited, happening, resume_point
 from workers import jobs, promises, submit
-from workers.jobs import JobFilter
-from workers.submit import Wish
+from workers.jobs import Job, JobFilter
+from workers.wishes import Wish
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -37,12 +37,14 @@ async def create_job(
 
     With `dry_run: true` nothing is begun; the answer is 200 with what it would take.
     """
+    if isinstance(wanted, schemas.DigestRequest):
+        return (await run_in_threadpool(_digest, wanted, owner)).public()
     if isinstance(wanted, schemas.SummaryRequest):
-        wish = Wish(wanted.priority, owner, wanted.when)
+        given = wanted.document_id, wanted.form, Wish(wanted.priority, owner, wanted.when)
         if wanted.dry_run:
-            job = await run_in_threadpool(submit.estimate, wanted.document_id, wish)
+            job = await run_in_threadpool(submit.estimate, *given)
             return JSONResponse(await awaited(request, job, closing, ESTIMATE_SECONDS))
-        return (await run_in_threadpool(submit.summary, wanted.document_id, wish)).public()
+        return (await run_in_threadpool(submit.summary, *given)).public()
     job = await run_in_threadpool(
         submit.question,
         wanted.collection_id,
@@ -100,3 +102,10 @@ async def follow_job(
     """What happens to a job, from the beginning or after the given event, to its end."""
     await run_in_threadpool(jobs.get, job_id)
     return EventStream(happening(job_id, resume_point(header, last_event_id), closing))
+
+
+def _digest(wanted: schemas.DigestRequest, owner: str) -> Job:
+    wish = Wish(wanted.priority, owner, wanted.when)
+    if wanted.document_ids is not None:
+        return submit.digest(wanted.document_ids, wanted.form, wish)
+    return submit.collection_digest(str(wanted.collection_id), wanted.form, wish)

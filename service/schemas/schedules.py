@@ -5,25 +5,21 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from service.schemas.forms import Answering, Asking, ErrorCode, Id, Priority
-from workers.states import When
+from service.schemas.jobs import FormRequest
 
 
-class SummaryErrand(Asking):
+class SummaryErrand(FormRequest):
     """Summarise one document."""
 
     kind: Literal["summary"]
     document_id: Id
-    priority: Priority = 0
-    when: When = When.NOW
 
 
-class SummariesErrand(Asking):
+class SummariesErrand(FormRequest):
     """Summarise every document of a collection whose current version has no summary yet."""
 
     kind: Literal["summaries"]
     collection_id: Id
-    priority: Priority = 0
-    when: When = When.NOW
 
 
 class WatchErrand(Asking):

@@ -1,6 +1,7 @@
 """The kinds of jobs: each module plans its steps, runs them and settles what they leave."""
 
 from workers.kinds.deletion import DELETION
+from workers.kinds.digest import DIGEST
 from workers.kinds.question import QUESTION
 from workers.kinds.reading import READING
 from workers.kinds.searching import SEARCH
@@ -11,6 +12,7 @@ from workers.work import Kind
 KINDS: dict[JobKind, Kind] = {
     JobKind.READ: READING,
     JobKind.SUMMARY: SUMMARY,
+    JobKind.DIGEST: DIGEST,
     JobKind.ESTIMATE: ESTIMATE,
     JobKind.QUESTION: QUESTION,
     JobKind.SEARCH: SEARCH,
