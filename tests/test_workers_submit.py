@@ -12,6 +12,7 @@ from workers.jobs import Job, JobFilter
 from workers.kinds import KINDS
 from workers.states import JobKind, JobStatus, Lane
 from workers.tables import JobRow
+from workers.wishes import Wish
 
 pytestmark = pytest.mark.usefixtures("migrated")  # and no Redis anywhere
 
@@ -25,10 +26,10 @@ def everything(collection: str) -> list[Job]:
     document = read(Office(), collection, "On Monday.", "ready.txt")
     return [
         submit.read(store(collection, "On Tuesday.").id),
-        submit.summary(document.id, priority=2),
+        submit.summary(document.id, wish=Wish(priority=2)),
         submit.digest([document.id, read(Office(), collection, "More.", "b.txt").id]),
         submit.estimate(document.id),
-        submit.question(collection, "When?", None, priority=1),
+        submit.question(collection, "When?", None, wish=Wish(priority=1)),
         submit.search(collection, "Monday", 3),
         submit.delete_document(document.id),
     ]

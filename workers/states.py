@@ -29,6 +29,13 @@ class Lane(StrEnum):
     BATCH = "batch"
 
 
+class When(StrEnum):
+    """When a job of the batch lane may run."""
+
+    NOW = "now"
+    NIGHT = "night"  #: inside the window that LECTERN_NIGHT opens
+
+
 class JobStatus(StrEnum):
     """Where a job stands."""
 
@@ -50,6 +57,14 @@ class StepStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     POISONED = "poisoned"
+
+
+class DeliveryStatus(StrEnum):
+    """Where a message to a webhook stands."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
 
 
 TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED})

@@ -18,6 +18,8 @@ COMMANDS = {
     "summarize": "service.cli.summarize",
     "ask": "service.cli.ask",
     "jobs": "service.cli.jobs",
+    "webhooks": "service.cli.webhooks",
+    "schedules": "service.cli.schedules",
     "bench": "service.cli.bench",
     "eval": "service.cli.evaluate",
 }

@@ -4,6 +4,7 @@ from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpForm
 from collections.abc import Sequence
 from pathlib import Path
 
+from service.cli.words import add_schedules, add_webhooks
 from workers.styles import Style, Tongue
 
 DEFAULT_COLLECTION = "Library"
@@ -49,6 +50,10 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
     ask.add_argument("--document", metavar="DOC", help="ask this one alone: its id or its name")
     ask.add_argument("--conversation", metavar="ID", help="go on with a conversation")
     _add_jobs(commands.add_parser("jobs", parents=[remote], help="list, show, cancel, move jobs"))
+    add_webhooks(commands.add_parser("webhooks", parents=[remote], help="who hears how jobs end"))
+    add_schedules(
+        commands.add_parser("schedules", parents=[remote], help="what is done again and again")
+    )
     bench = commands.add_parser(
         "bench", parents=[machine], help="measure the engine beside others on this machine"
     )
@@ -71,6 +76,7 @@ def _add_summarize(summarize: ArgumentParser) -> None:
     )
     summarize.add_argument("--instruction", metavar="TEXT", help="what you want of it, in words")
     summarize.add_argument("--dry-run", action="store_true", help="only say what it would take")
+    summarize.add_argument("--night", action="store_true", help="let it wait for the night")
 
 
 def _add_eval(evaluation: ArgumentParser) -> None:

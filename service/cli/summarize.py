@@ -25,6 +25,9 @@ def run(arguments: Namespace) -> int:
         else:
             print_estimate(screen, document["name"], estimate)
         return 0
+    if arguments.night:
+        _leave(screen, document, client.post("/v1/jobs", {**wanted, "when": "night"}))
+        return 0
     began = time.monotonic()
     job = client.post("/v1/jobs", wanted)
     try:
@@ -68,6 +71,12 @@ def follow_summary(client: Client, screen: Screen, job_id: str) -> Record:
             elif event.name == "error":
                 raise JobFailed(event.data["code"], event.data["message"])
     raise JobFailed("stream_ended", "the stream ended without a result")
+
+
+def _leave(screen: Screen, document: Record, job: Record) -> None:
+    """Nobody waits for what waits for the night."""
+    said = f"{document['name']} is summarised at night; look at it with: lectern jobs {job['id']}"
+    screen.done({"document": document, "job_id": job["id"]}, said)
 
 
 def _document(client: Client, screen: Screen, arguments: Namespace) -> Record:

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from service.deps import Closing, Identifier, OptionalId
+from service.deps import Closing, Identifier, Owner
 from service.questions import checked
 from service.schemas import jobs as schemas
 from service.streams import EventStream, awaited, happening, resume_point
 from workers import jobs, promises, submit
 from workers.jobs import Job, JobFilter
-from workers.states import JobKind, JobStatus
+from workers.wishes import Wish
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -31,16 +31,16 @@ EVENTS: dict[int | str, dict[str, Any]] = {
     "", status_code=202, response_model=schemas.Job, responses={200: {"model": schemas.Estimate}}
 )
 async def create_job(
-    wanted: schemas.JobRequest, request: Request, closing: Closing
+    wanted: schemas.JobRequest, owner: Owner, request: Request, closing: Closing
 ) -> dict[str, Any] | JSONResponse:
     """Ask for a summary of a document, or for an answer from a collection or one document.
 
     With `dry_run: true` nothing is begun; the answer is 200 with what it would take.
     """
     if isinstance(wanted, schemas.DigestRequest):
-        return (await run_in_threadpool(_digest, wanted)).public()
+        return (await run_in_threadpool(_digest, wanted, owner)).public()
     if isinstance(wanted, schemas.SummaryRequest):
-        given = wanted.document_id, wanted.form, wanted.priority
+        given = wanted.document_id, wanted.form, Wish(wanted.priority, owner, wanted.when)
         if wanted.dry_run:
             job = await run_in_threadpool(submit.estimate, *given)
             return JSONResponse(await awaited(request, job, closing, ESTIMATE_SECONDS))
@@ -50,23 +50,16 @@ async def create_job(
         wanted.collection_id,
         checked(wanted.question),
         wanted.conversation_id,
-        wanted.priority,
         wanted.document_id,
+        Wish(wanted.priority, owner),
     )
     return job.public()
 
 
 @router.get("", response_model=schemas.Jobs)
-def list_jobs(
-    status: JobStatus | None = None,
-    kind: JobKind | None = None,
-    document_id: OptionalId = None,
-    collection_id: OptionalId = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-) -> dict[str, Any]:
+def list_jobs(wanted: Annotated[schemas.JobQuery, Query()]) -> dict[str, Any]:
     """Jobs that match, newest first."""
-    wanted = JobFilter(status, kind, document_id, collection_id, limit)
-    return {"jobs": [job.public() for job in jobs.listing(wanted)]}
+    return {"jobs": [job.public() for job in jobs.listing(JobFilter(**wanted.model_dump()))]}
 
 
 @router.get("/accuracy", response_model=schemas.Accuracy)
@@ -111,7 +104,8 @@ async def follow_job(
     return EventStream(happening(job_id, resume_point(header, last_event_id), closing))
 
 
-def _digest(wanted: schemas.DigestRequest) -> Job:
+def _digest(wanted: schemas.DigestRequest, owner: str) -> Job:
+    wish = Wish(wanted.priority, owner, wanted.when)
     if wanted.document_ids is not None:
-        return submit.digest(wanted.document_ids, wanted.form, wanted.priority)
-    return submit.collection_digest(str(wanted.collection_id), wanted.form, wanted.priority)
+        return submit.digest(wanted.document_ids, wanted.form, wish)
+    return submit.collection_digest(str(wanted.collection_id), wanted.form, wish)

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from service.schemas.forms import Answering, Asking, ErrorCode, Id, LongText, Priority
+from service.schemas.forms import Answering, Asking, ErrorCode, Id, LongText, OwnerName, Priority
 from service.schemas.library import Document
-from workers.states import JobKind, JobStatus, Lane
+from workers.states import JobKind, JobStatus, Lane, When
 from workers.styles import Form, Style, Tongue
 from workers.submit import MOST_DOCUMENTS
 
@@ -21,9 +21,9 @@ class Progress(Answering):
 
 
 class Waiting(Answering):
-    """Why a job has not begun."""
+    """Why a job has not begun, or pauses."""
 
-    reason: str
+    reason: str = Field(description="queued, no_worker or night")
     position: int | None = None
     message: str
     starts_in: float | None = Field(None, description="seconds, if all goes on as lately")
@@ -73,6 +73,8 @@ class Job(Answering):
     status: JobStatus
     lane: Lane
     priority: int
+    owner: str = Field(description="as a proxy said; empty: nobody in particular")
+    when: When
     collection_id: str | None
     document_id: str | None
     params: dict[str, Any]
@@ -99,6 +101,17 @@ class Jobs(Answering):
     """Jobs, newest first."""
 
     jobs: list[Job]
+
+
+class JobQuery(BaseModel):
+    """Which jobs to list; what is not given may be anything."""
+
+    status: JobStatus | None = None
+    kind: JobKind | None = None
+    document_id: Id | None = None
+    collection_id: Id | None = None
+    owner: OwnerName | None = None
+    limit: int = Field(50, ge=1, le=500)
 
 
 class UploadedDocument(Document):
@@ -147,6 +160,7 @@ class FormRequest(Asking):
         None, max_length=2_000, description="what the custom style is to do"
     )
     priority: Priority = 0
+    when: When = When.NOW
 
     @model_validator(mode="after")
     def _instruction_with_custom(self) -> Self:

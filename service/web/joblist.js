@@ -19,7 +19,7 @@ export function startJobList() {
 
 function draw() {
   keyed(byId("job-list"), state.jobs, (job) => [job.status, subject(job),
-    documentOf(job.document_id)?.status, job.error, language()], jobRow);
+    documentOf(job.document_id)?.status, job.error, job.waiting?.reason, language()], jobRow);
   byId("jobs-empty").hidden = state.jobs.length > 0;
   const open = state.jobs.filter(isOpen).length;
   for (const el of document.querySelectorAll("[data-count]")) {
@@ -58,7 +58,8 @@ function actions(job) {
     : doc?.status === "ready" && { summary: () => tell("summarise", doc),
       read: () => { location.hash = address({ document_id: doc.id, page: 1 }); } }[job.kind];
   return [
-    job.status === "queued" && button("job.front", "job-front", () => moveToFront(job.id)),
+    (job.status === "queued" || job.waiting)
+      && button("job.front", "job-front", () => moveToFront(job.id)),
     isOpen(job) && job.kind !== "delete" && button("cancel", "job-cancel",
       () => cancelJob(job.id), job.status === "cancelling"),
     show && button("show", "job-show", show),
