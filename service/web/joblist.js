@@ -8,6 +8,7 @@ import { errorNotice } from "./notices.js";
 import { address } from "./spans.js";
 import { documentOf, isOpen, on, state, tell } from "./state.js";
 
+const SEVERAL = ["digest", "compare", "extract"];
 const ETA_FROM_PERCENT = 15; // several steps run at once: the first to end says little
 
 export function startJobList() {
@@ -55,7 +56,7 @@ function actions(job) {
       `${t(key)}: ${t(`kind.${job.kind}`)} ${subject(job)}` }, t(key));
   const doc = documentOf(job.document_id);
   const show = job.kind === "question" ? () => tell("converse", job.params.conversation_id)
-    : doc?.status === "ready" && { summary: () => tell("summarise", doc),
+    : SEVERAL.includes(job.kind) ? () => tell("result", job) : doc?.status === "ready" && { summary: () => tell("summarise", doc),
       read: () => { location.hash = address({ document_id: doc.id, page: 1 }); } }[job.kind];
   return [
     (job.status === "queued" || job.waiting)

@@ -10,8 +10,9 @@ const LANGUAGES = ["en", "zh-TW"];
 const PATIENCE = 400; //: ms after the last change before the estimate is asked for again
 
 /** A form that calls `begin(wish)`; `wish` is the body of a job request without its kind. */
-export function wishForm(about, begin) {
-  const style = choice("style", STYLES.map((one) => [one, t(`style.${one}`)]));
+export function wishForm(about, begin, { kind = "summary" } = {}) {
+  const styles = kind === "summary" ? STYLES : STYLES.filter((one) => one !== "minutes");
+  const style = choice("style", styles.map((one) => [one, t(`style.${one}`)]));
   const length = h("input", { type: "number", name: "length", min: 20, max: 1000, step: 10,
     testid: "wish-length", placeholder: t("length.usual") });
   const language = choice("language",
@@ -28,7 +29,7 @@ export function wishForm(about, begin) {
   const changed = () => {
     own.hidden = style.value !== "custom";
     instruction.required = !own.hidden;
-    estimate(form, notice, wish);
+    if (kind === "summary") estimate(form, notice, wish);
   };
   const form = h("form", { class: "wish", testid: "wish", onchange: changed,
     onsubmit: (event) => { event.preventDefault(); begin(wish()); } },
