@@ -43,7 +43,7 @@ function difference({ subject, sides }, names, citations) {
 
 /** The text of a side; `changed` has pairs of the first side's words and its own. */
 function marked({ text, changed }) {
-  const words = changed.flatMap(wordsOf).filter(Boolean);
+  const words = changed.flat().filter(Boolean);
   const found = words.map((word) => [text.indexOf(word), word])
     .filter(([at]) => at >= 0).sort(([a], [b]) => a - b);
   const parts = [];
@@ -55,5 +55,3 @@ function marked({ text, changed }) {
   }
   return [...parts, text.slice(place)];
 }
-
-const wordsOf = (change) => (Array.isArray(change) ? change : [change.from, change.to]);
