@@ -19,6 +19,7 @@ class JobKind(StrEnum):
     QUESTION = "question"
     SEARCH = "search"
     DELETE = "delete"
+    COMPARE = "compare"
 
 
 class Lane(StrEnum):

@@ -4,6 +4,7 @@ A dead broker loses nothing: the job stands in the database and the next tick pu
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
@@ -11,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from ingest import library
 from ingest.database import new_id, now, writing
-from ingest.errors import CollectionNotFound, DocumentNotFound
-from ingest.tables import CollectionRow, DocumentRow, DocumentStatus
+from ingest.errors import CollectionNotFound, DocumentNotFound, VersionNotFound
+from ingest.tables import CollectionRow, DocumentRow, DocumentStatus, VersionRow
 from workers import dispatcher
 from workers.conversations import open_turn
 from workers.errors import DocumentNotReady
@@ -28,16 +29,19 @@ FIRST_STEP = {
     JobKind.QUESTION: "retrieve",
     JobKind.SEARCH: "search",
     JobKind.DELETE: "erase",
+    JobKind.COMPARE: "survey",
 }
 INTERACTIVE = frozenset({JobKind.QUESTION, JobKind.SEARCH, JobKind.ESTIMATE})
 NOTHING_DONE = {"percent": 0, "done": 0, "total": 0, "stage": "queued"}
 
 
-def read(document_id: str) -> Job:
-    """Read a stored document: parse, chunk, embed, index."""
+def read(document_id: str, version_id: str | None = None) -> Job:
+    """Read a stored document, or a version that takes its place: parse, chunk, embed, index."""
     with writing() as session:
         document = _document(session, document_id)
-        row = _add(session, JobKind.READ, document.collection_id, {}, document_id)
+        new = version_id not in (None, document.current_version_id)
+        given = {"version_id": version_id} if new else {}
+        row = _add(session, JobKind.READ, document.collection_id, given, document_id)
         job = job_of(row)
     dispatcher.dispatch()
     return job
@@ -53,17 +57,51 @@ def estimate(document_id: str, priority: int = 0) -> Job:
     return _of_documents(JobKind.ESTIMATE, [document_id], {}, priority)
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What is compared: documents, each in a version or, without one, as it is now."""
+
+    documents: Sequence[tuple[str, str | None]]
+    focus: str | None = None  #: a subject: what does not concern it is left out
+    language: str | None = None  #: of the overview; None: the documents' own
+
+
+def compare(wanted: Compared, priority: int = 0) -> Job:
+    """Find out what documents or versions say alike, what otherwise, and what only one says."""
+    return _compared(JobKind.COMPARE, wanted, {}, priority)
+
+
+def estimate_comparison(wanted: Compared, priority: int = 0) -> Job:
+    """Find out what a comparison would take; a person waits for it."""
+    return _compared(JobKind.ESTIMATE, wanted, {"of": JobKind.COMPARE}, priority)
+
+
+def _compared(kind: JobKind, wanted: Compared, params: dict[str, Any], priority: int) -> Job:
+    documents, versions = zip(*wanted.documents, strict=True)
+    given = {"focus": wanted.focus, "language": wanted.language, **params}
+    return _of_documents(kind, documents, given, priority, versions)
+
+
 def _of_documents(
-    kind: JobKind, document_ids: Sequence[str], params: dict[str, Any], priority: int
+    kind: JobKind,
+    document_ids: Sequence[str],
+    params: dict[str, Any],
+    priority: int,
+    version_ids: Sequence[str | None] = (),
 ) -> Job:
     """A job about whole documents that have been read, in the order given.
 
-    `params["versions"]` says which: what comes in meanwhile is not part of it.
+    `params["versions"]` says which: the given ones, else the current ones. What comes in
+    meanwhile is not part of it.
     """
     with writing() as session:
         rows = [_readable(session, document_id) for document_id in document_ids]
-        collections, alone = {row.collection_id for row in rows}, len(rows) == 1
-        versions = [[row.id, row.current_version_id] for row in rows]
+        collections, alone = {row.collection_id for row in rows}, len(set(document_ids)) == 1
+        wanted: Sequence[str | None] = version_ids or [None] * len(rows)
+        versions = [
+            [row.id, _version(session, row, version_id)]
+            for row, version_id in zip(rows, wanted, strict=True)
+        ]
         row = _add(
             session,
             kind,
@@ -72,7 +110,8 @@ def _of_documents(
             rows[0].id if alone else None,
         )
         if not alone:
-            session.add_all(JobDocumentRow(job_id=row.id, document_id=each.id) for each in rows)
+            drawn = set(document_ids)
+            session.add_all(JobDocumentRow(job_id=row.id, document_id=each) for each in drawn)
         row.priority = priority
         job = job_of(row)
     dispatcher.dispatch()
@@ -140,7 +179,7 @@ def delete_collection(collection_id: str) -> Job:
 def _add(
     session: Session,
     kind: JobKind,
-    collection_id: str,
+    collection_id: str | None,
     params: dict[str, Any],
     document_id: str | None = None,
 ) -> JobRow:
@@ -195,6 +234,18 @@ def _readable(session: Session, document_id: str, collection_id: str | None = No
     if row.status != DocumentStatus.READY:
         raise DocumentNotReady(status=row.status)
     return row
+
+
+def _version(session: Session, document: DocumentRow, version_id: str | None) -> str | None:
+    """The id of a version of the document that has been read; the current one by default."""
+    if version_id is None:
+        return document.current_version_id
+    version = session.get(VersionRow, version_id)
+    if version is None or version.document_id != document.id:
+        raise VersionNotFound(id=document.id, version=version_id)
+    if version.page_count is None:
+        raise DocumentNotReady(status=DocumentStatus.READING)
+    return version.id
 
 
 def _collection(session: Session, collection_id: str) -> CollectionRow:

@@ -33,7 +33,7 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 async def create_job(
     wanted: schemas.JobRequest, request: Request, closing: Closing
 ) -> dict[str, Any] | JSONResponse:
-    """Ask for a summary of a document, or for an answer from a collection or one document.
+    """Ask for a summary, an answer from a collection or one document, or a comparison.
 
     With `dry_run: true` nothing is begun; the answer is 200 with what it would take.
     """
@@ -43,6 +43,12 @@ async def create_job(
             job = await run_in_threadpool(submit.estimate, *given)
             return JSONResponse(await awaited(request, job, closing, ESTIMATE_SECONDS))
         return (await run_in_threadpool(submit.summary, *given)).public()
+    if isinstance(wanted, schemas.CompareRequest):
+        compared = submit.Compared(wanted.wanted, wanted.subject, wanted.language)
+        if wanted.dry_run:
+            job = await run_in_threadpool(submit.estimate_comparison, compared, wanted.priority)
+            return JSONResponse(await awaited(request, job, closing, ESTIMATE_SECONDS))
+        return (await run_in_threadpool(submit.compare, compared, wanted.priority)).public()
     job = await run_in_threadpool(
         submit.question,
         wanted.collection_id,
