@@ -197,7 +197,8 @@ def test_only_what_is_there_and_read_is_compared(office: Office, documents: list
 def test_long_lists_are_cut_and_counted(office: Office) -> None:
     office.tools.embedder.unknown_share = lambda _text: 1.0  # type: ignore[method-assign]
     collection = new_collection()
-    sides = [read(office, collection, prose(90, 12, topic), f"{topic}.txt") for topic in ("a", "b")]
+    topics = "harbour", "museum"
+    sides = [read(office, collection, prose(90, 12, each), f"{each}.txt") for each in topics]
     result = compared(office, wanted(sides))
     assert result["counts"]["only"] == [90, 90]
     assert [len(side["statements"]) for side in result["only"]] == [60, 60]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from fakes import Office, first_step, new_collection, prose, read, ready_steps, set_step
+from test_workers_deletion import chroma_url as chroma_url  # noqa: PLC0414 - the fixture
 
 from ingest import blobs, library, versions
 from ingest.blobs import Intake
@@ -12,6 +13,7 @@ from ingest.errors import IndexUnavailable
 from ingest.records import Document, Original, Version
 from ingest.search import Scope, find
 from ingest.tables import ChunkRow, PageRow, VersionRow
+from ingest.vectors import VectorIndex
 from workers import jobs, submit
 from workers.jobs import Job
 from workers.states import JobStatus
@@ -177,7 +179,7 @@ def test_only_changed_sections_of_a_new_version_are_summarised(
 
 
 def test_two_versions_of_a_document_are_compared(office: Office, document: Document) -> None:
-    version, job = put(document, NEW)
+    version, job = put(document, OLD.replace("harbour40w7 ", "harbour41w7 "))
     office.work(job)
     sides = [(document.id, document.version.id), (document.id, version.id)]
     comparing = submit.compare(Compared(sides))
@@ -185,6 +187,7 @@ def test_two_versions_of_a_document_are_compared(office: Office, document: Docum
     office.work(comparing)
     result = jobs.get(comparing.id).result or {}
     assert result["counts"] == {"agrees": 79, "differs": 1, "only": [0, 0]}
+    assert result["differs"][0]["changed"] == [["40", "41"]]
     assert [one["version"] for one in result["documents"]] == [1, 2]
     assert result["overview"].splitlines()[0].endswith("a.txt v1 0, a.txt v2 0.")
     submit.delete_document(document.id)
@@ -215,3 +218,18 @@ def test_a_worker_lost_in_the_middle_costs_nothing(office: Office, document: Doc
     office.work(job)
     assert seen(document).version.id == version.id
     assert indexed(office, document) == {version.id}
+
+
+@pytest.mark.usefixtures("redis_url")
+def test_a_real_index_keeps_the_current_version_only(chroma_url: str) -> None:
+    office = Office(VectorIndex(chroma_url))
+    document = read(office, new_collection(), OLD)
+    other = read(office, document.collection_id, prose(20, topic="quay"), "other.txt")
+    version, job = put(document, prose(40))
+    office.work(job)
+    assert jobs.get(job.id).status is JobStatus.SUCCEEDED
+    with reading() as session:
+        own = (version.id, other.version.id)
+        chunks = session.query(ChunkRow).filter(ChunkRow.version_id.in_(own)).count()
+    assert office.index.count(document.collection_id) == chunks
+    assert found(office, document, "harbour3w3", alone=True) == {version.id}

@@ -2,30 +2,34 @@
 
 In this order, each from what the ones before have left over:
 
-1. in order: the same words, as a diff finds them (longest matching blocks, Ratcliff and Obershelp);
+1. in order: the same words, as a diff finds them (`order`);
 2. moved: the same words elsewhere, and sentences that were only cut in other places;
-3. alike: the same subject by the words that tell most (`similarity`), best first;
-4. by meaning, if whoever calls can tell (`meaning`);
-5. repeated: what the other side says too, but more or less often.
+3. beside: alike, at about the distance from a pair's statements that the other has on its side;
+4. alike: the same subject anywhere, by the words that tell most (`similarity`), best first;
+5. beside again, for what is less alike, and then whatever has the same words;
+6. by meaning, if whoever calls can tell (`meaning`);
+7. repeated: what the other side says too, but more or less often.
 
-Two versions of a text have most of it in common: the first pass finds their frame, and the third
-looks in the gaps of that frame first. Two different texts have no frame, and any place is as good
-as another. So nobody has to say which of both it is.
+Two versions of a text have most of it in common, and what they have in common shows where to look
+for the rest. Two different texts have little, and any place is as good as another. So nobody has to
+say which of both it is. A table's rows say too little to be known by their words: they are found by
+the rows around them.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from enum import StrEnum
 
+from workers.comparing.order import in_order
 from workers.comparing.similarity import Likeness, Likenesses, same_title
 from workers.comparing.statements import Statement
 
 #: Two statements belong together when they are so much alike, anywhere or at the same place.
 ALIKE, ALIKE_HERE = 0.6, 0.45
-#: Statements of a gap that is small enough to be one place.
-NEAR = 24
+REACH = 6  #: statements from one that has found its counterpart to where one is looked for
+ROUNDS = 40  #: of looking beside what was found; as many rows of a table, times REACH
+WATCHED = 500  #: statements between two looks whether anybody still wants it
 #: Words that a statement must have to be known by them alone; `Total 5` is found everywhere.
 TELLING, TELLING_TOGETHER = 5, 3
 CUT = 3  #: pieces that one text may have cut what is one piece in the other
@@ -58,10 +62,10 @@ class Alignment:
 
 
 Free = tuple[list[int], list[int]]
-Finder = Callable[[Free], Iterable[Pair]]  #: more pairs of what is left, best first
+Finder = Callable[[Free, Likenesses], Iterable[Pair]]  #: more pairs of what is left, best first
 
 
-def nothing_more(_free: Free) -> Iterable[Pair]:
+def nothing_more(_free: Free, _likenesses: Likenesses) -> Iterable[Pair]:
     """For who has no other way to find pairs."""
     return ()
 
@@ -72,26 +76,33 @@ def align(
     by_meaning: Finder = nothing_more,
     check: Callable[[], None] = lambda: None,
 ) -> Alignment:
-    """Align two texts; `check` is called between the passes and may raise."""
-    table = _Table(left, right)
-    for step in (table.in_order, table.moved, table.cut_elsewhere, table.alike):
-        step()
-        check()
-    for pair in by_meaning(table.free):
+    """Align two texts; `check` is called again and again and may raise."""
+    table = _Table(left, right, check)
+    table.in_order()
+    table.moved()
+    table.cut_elsewhere()
+    table.beside(ALIKE)
+    table.alike()
+    table.beside(ALIKE_HERE)
+    table.left_over()
+    for pair in by_meaning(table.free, table.likenesses):
         table.take(pair)
-    repeated = table.repeated()
-    return Alignment(tuple(table.pairs), repeated)
+    return Alignment(tuple(table.pairs), table.repeated())
 
 
 class _Table:
     """The statements of both sides and who has found whom."""
 
-    def __init__(self, left: Sequence[Statement], right: Sequence[Statement]) -> None:
-        self._sides = left, right
+    def __init__(
+        self, left: Sequence[Statement], right: Sequence[Statement], check: Callable[[], None]
+    ) -> None:
+        self._sides, self._check = (left, right), check
         self._free = dict.fromkeys(range(len(left))), dict.fromkeys(range(len(right)))
         self._repeated: tuple[set[int], set[int]] = set(), set()
-        self._gaps: tuple[dict[int, int], dict[int, int]] = {}, {}
-        self._sizes: Counter[int] = Counter()
+        self._said = [[one.said for one in side] for side in self._sides]
+        #: From left to right; both begin and end together.
+        self._counterpart = {-1: -1, len(left): len(right)}
+        self.likenesses = Likenesses(left, right, self._nearness)
         self.pairs: list[Pair] = []
 
     @property
@@ -103,28 +114,22 @@ class _Table:
         """Note a pair unless one of both is taken."""
         if pair.left in self._free[0] and pair.right in self._free[1]:
             del self._free[0][pair.left], self._free[1][pair.right]
+            self._counterpart[pair.left] = pair.right
             self.pairs.append(pair)
 
     def in_order(self) -> None:
-        """What a diff finds, and the gaps that it leaves."""
+        """What a diff finds."""
         mine, theirs = ([one.key for one in side] for side in self._sides)
-        matcher = SequenceMatcher(None, mine, theirs)
-        for left, right, size in matcher.get_matching_blocks():
-            for offset in range(size):
-                self.take(Pair(left + offset, right + offset, By.SAME, 1.0))
-        for gap, (tag, *bounds) in enumerate(matcher.get_opcodes()):
-            if tag != "equal":
-                self._note_gap(gap, *bounds)
-
-    def _note_gap(self, gap: int, *bounds: int) -> None:
-        left_begin, left_end, right_begin, right_end = bounds
-        self._sizes[gap] = left_end - left_begin + right_end - right_begin
-        self._gaps[0].update(dict.fromkeys(range(left_begin, left_end), gap))
-        self._gaps[1].update(dict.fromkeys(range(right_begin, right_end), gap))
+        for left, right in in_order(mine, theirs, lambda n: self._said[0][n] >= TELLING):
+            self.take(Pair(left, right, By.SAME, 1.0))
 
     def moved(self) -> None:
         """The same words elsewhere, if there are enough of them."""
-        self._same_words(lambda side, number: self._sides[side][number].said >= TELLING)
+        self._same_words(lambda side, number: self._said[side][number] >= TELLING)
+
+    def left_over(self) -> None:
+        """The same words elsewhere, however few."""
+        self._same_words(lambda _side, _number: True)
 
     def _same_words(self, counts: Callable[[int, int], bool]) -> None:
         theirs: defaultdict[str, list[int]] = defaultdict(list)
@@ -152,36 +157,83 @@ class _Table:
                 if end - 1 not in free:
                     break
                 run = range(begin, end)
-                if sum(statements[number].said for number in run) >= TELLING_TOGETHER:
+                if sum(self._said[side][number] for number in run) >= TELLING_TOGETHER:
                     yield run, " ".join(statements[number].key for number in run)
 
     def _settle(self, mine: range, theirs: range) -> None:
+        """Pairs, if both are cut alike; otherwise both sides say all of it."""
+        keys = [[self._sides[side][n].key for n in run] for side, run in enumerate((mine, theirs))]
+        if keys[0] == keys[1]:
+            for left, right in zip(mine, theirs, strict=True):
+                self.take(Pair(left, right, By.SAME, 1.0))
+            return
         for side, run in enumerate((mine, theirs)):
             for number in run:
                 del self._free[side][number]
                 self._repeated[side].add(number)
 
+    def beside(self, enough: float) -> None:
+        """What is alike near a pair, in rounds: each new pair shows where to look next."""
+        for _ in range(ROUNDS):
+            before = len(self.pairs)
+            near = (self.likenesses.of(*place) for place in self._near_pairs())
+            self._take_best(one for one in near if one.dice >= self._enough(one, enough))
+            if len(self.pairs) == before:
+                return
+
+    def _watched(self, numbers: Iterable[int]) -> Iterator[int]:
+        for done, number in enumerate(numbers):
+            if done % WATCHED == 0:
+                self._check()
+            yield number
+
+    def _near_pairs(self) -> Iterator[tuple[int, int]]:
+        for left in self._watched(self._free[0]):
+            around = {
+                right
+                for place in self._expected(left)
+                for right in range(place - REACH, place + REACH + 1)
+                if right in self._free[1]
+            }
+            yield from ((left, right) for right in sorted(around))
+
+    def _expected(self, left: int) -> Iterator[int]:
+        """Where its counterpart should stand, by the nearest that have found theirs."""
+        for direction in (-1, 1):
+            for distance in range(1, REACH + 1):
+                counterpart = self._counterpart.get(left + direction * distance)
+                if counterpart is not None:
+                    yield counterpart - direction * distance
+                    break
+
+    def _nearness(self, left: int, right: int) -> float:
+        away = min((abs(place - right) for place in self._expected(left)), default=REACH + 1)
+        return max(0.0, 1.0 - away / (REACH + 1))
+
+    def _enough(self, like: Likeness, enough: float) -> float:
+        return enough if self._telling(like) else ALIKE
+
+    def _telling(self, like: Likeness) -> bool:
+        return min(self._said[0][like.left], self._said[1][like.right]) >= TELLING
+
     def alike(self) -> None:
-        """The same subject, best first."""
-        likenesses = Likenesses(*self._sides, self._same_place)
-        found = [each for each in likenesses.among(*self.free) if self._belongs(each)]
-        for each in sorted(found, key=lambda one: (-one.rank, one.left, one.right)):
-            self.take(Pair(each.left, each.right, By.WORDS, round(each.dice, 4)))
+        """The same subject anywhere."""
+        found = self.likenesses.among(self._watched(self._free[0]), self.free[1])
+        self._take_best(one for one in found if one.dice >= ALIKE and self._known(one))
 
-    def _same_place(self, left: int, right: int) -> bool:
-        gap = self._gaps[0].get(left)
-        return gap is not None and gap == self._gaps[1].get(right) and self._sizes[gap] <= NEAR
-
-    def _belongs(self, like: Likeness) -> bool:
-        here = self._same_place(like.left, like.right)
+    def _known(self, like: Likeness) -> bool:
+        """Whether the words say enough, or else the title above them is the same."""
         left, right = self._sides[0][like.left], self._sides[1][like.right]
-        if min(left.said, right.said) < TELLING:
-            return like.dice >= ALIKE and (here or same_title(left, right))
-        return like.dice >= (ALIKE_HERE if here else ALIKE)
+        return self._telling(like) or same_title(left, right)
+
+    def _take_best(self, found: Iterable[Likeness]) -> None:
+        for each in sorted(found, key=lambda one: (-one.rank, one.left, one.right)):
+            same = self._sides[0][each.left].key == self._sides[1][each.right].key
+            by = By.SAME if same else By.WORDS
+            self.take(Pair(each.left, each.right, by, round(each.dice, 4)))
 
     def repeated(self) -> tuple[frozenset[int], frozenset[int]]:
         """What is left on each side though the other side has the same words somewhere."""
-        self._same_words(lambda _side, _number: True)
         for side in (0, 1):
             said = {one.key for one in self._sides[1 - side]}
             self._repeated[side].update(

@@ -5,6 +5,7 @@ words don't count, so two statements without a change say the same. Of statement
 their meaning only figures, names and negations are told: their other words differ anyway.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ CARE = {
     Sort.CURRENCY: 1.0,
     Sort.LIGHT: 0.0,
 }
-REWORDED = 0.5  #: when nothing but the wording differs
+#: A year that went on, as in every yearly report, and nothing but the wording.
+YEARS, REWORDED = 1.5, 0.5
 FACTS = (Sort.FIGURE, Sort.NAME, Sort.NEGATION)
+_YEAR = re.compile(r"(?:19|20)\d\d")
 #: Unchanged CJK characters between two changes that are told as one: 三十日 → 六十個工作日.
 WITHIN = 1
 
@@ -36,11 +39,8 @@ class Change:
     before: str
     after: str
     sorts: frozenset[Sort]
-
-    @property
-    def care(self) -> float:
-        """How much a reader cares."""
-        return max((CARE[sort] for sort in self.sorts), default=0.0)
+    care: float  #: how much a reader cares
+    words: int  #: of both sides
 
     def public(self) -> list[str]:
         """As the REST interface shows it: from, to."""
@@ -72,7 +72,7 @@ def facts_changed(left: Statement, right: Statement) -> list[Change]:
         before = " ".join(_only(left.text, mine, theirs))
         after = " ".join(_only(right.text, theirs, mine))
         if before or after:
-            found.append(Change(before, after, frozenset({sort})))
+            found.append(Change(before, after, frozenset({sort}), CARE[sort], 0))
     return found
 
 
@@ -106,8 +106,19 @@ def _change(
     signs = {word.sort for word in (*before, *after)} == {Sort.CURRENCY}
     if signs and not (before and after):
         return None
-    sorts = frozenset(word.sort for word in _differing(before, after))
-    return Change(_written(text, before), _written(other_text, after), sorts)
+    differing = list(_differing(before, after))
+    return Change(
+        before=_written(text, before),
+        after=_written(other_text, after),
+        sorts=frozenset(word.sort for word in differing),
+        care=max(map(_care, differing)),
+        words=len(before) + len(after),
+    )
+
+
+def _care(word: Word) -> float:
+    year = word.sort is Sort.FIGURE and _YEAR.fullmatch(word.form) is not None
+    return YEARS if year else CARE[word.sort]
 
 
 def _differing(before: Sequence[Word], after: Sequence[Word]) -> Iterator[Word]:

@@ -43,9 +43,16 @@ class Group:
 
     @property
     def care(self) -> float:
-        """How much a reader cares: most for figures, negations and duties that differ."""
-        found = [change.care for side in self.sides for change in side.changes]
-        return max(found, default=REWORDED if self.reworded else 1.0)
+        """How much a reader cares: most for figures, negations and duties that differ.
+
+        And more the less else differs: what was written anew says something else anyway.
+        """
+        found = [change for side in self.sides for change in side.changes]
+        if not found:
+            return REWORDED if self.reworded else 1.0
+        words = sum(len(side.statement.words) for side in self.sides)
+        changed = min(1.0, sum(change.words for change in found) / words)
+        return max(change.care for change in found) * (1.0 - changed / 2)
 
 
 def merged(

@@ -1,16 +1,16 @@
 """Statements that say the like in other words, by the vectors of the embedder.
 
-Chunks have vectors already. They tell which statements are worth a vector of their own: those
-without a counterpart, in chunks of both sides that are near each other, nearest first, and at most
-so many. That bounds the cost for texts of any length: EMBEDDED sentences and one product of the
-two sides' chunk vectors.
+Chunks have vectors already. They tell where to look: at statements without a counterpart, in chunks
+of both sides that are near each other. Of those, pairs that share some of their words get vectors
+of their own, the likeliest first, and at most so many. So the cost is bounded for texts of any
+length: one product of the two sides' chunk vectors, and EMBEDDED sentences.
 
 A vector does not tell 5 from 6, nor “rose” from “fell”. So what is found here never counts as the
 same; it is shown side by side, with the figures, names and negations that differ.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,15 +18,19 @@ import numpy as np
 
 from ingest.embed import Embedder
 from ingest.search import UNKNOWN_SHARE
-from workers.comparing.alignment import By, Free, Pair
+from workers.comparing.alignment import TELLING, By, Free, Pair
+from workers.comparing.similarity import Likenesses
 from workers.comparing.source import Source
 
-EMBEDDED = 600  #: statements of both sides together
+EMBEDDED = 240  #: statements of both sides together
 CHUNKS_NEAR = 0.55  #: cosine of chunks that may speak of the same
 NEIGHBOURS = 3  #: chunks of the other side that are looked at for each
-NEAR = 0.8  #: cosine of statements that speak of the same
-BATCH = 64  #: statements between two looks whether anybody still wants it
+SOME_WORDS = 0.2  #: alike by their words, of statements that may say the like
+NEAR = 0.8  #: cosine of statements that do
+BATCH = 32  #: statements between two looks whether anybody still wants it
 SAMPLE = 2_000  #: characters by which the embedder sees whether it knows the language
+
+Likely = tuple[float, int, int]  #: how likely, and two statements or chunks, one of each side
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,73 +42,83 @@ class Meaning:
     embedder: Embedder
     check: Callable[[], None]  #: may raise
 
-    def __call__(self, free: Free) -> Iterable[Pair]:
+    def __call__(self, free: Free, likenesses: Likenesses) -> Iterable[Pair]:
         """Pairs of what is left, best first; nothing in a language the embedder does not know."""
-        near = list(self._near_chunks(free)) if self._known() else []
-        chosen = self._chosen(free, near)
-        if not all(chosen):
+        if not self._known():
             return []
-        vectors = [self._vectors(side, numbers) for side, numbers in enumerate(chosen)]
-        cosines = vectors[0] @ vectors[1].T
-        rows, columns = np.nonzero(cosines >= NEAR)
+        likely = self._likely(free, likenesses)
+        left = self._vectors(self.left, {mine for _, mine, _ in likely})
+        right = self._vectors(self.right, {theirs for _, _, theirs in likely})
         found = [
-            Pair(chosen[0][row], chosen[1][column], By.MEANING, round(float(cosine), 4))
-            for row, column, cosine in zip(rows, columns, cosines[rows, columns], strict=True)
+            Pair(mine, theirs, By.MEANING, round(float(left[mine] @ right[theirs]), 4))
+            for _, mine, theirs in likely
         ]
-        return sorted(found, key=lambda pair: -pair.score)
+        return sorted((pair for pair in found if pair.score >= NEAR), key=lambda pair: -pair.score)
 
     def _known(self) -> bool:
-        texts = (" ".join(one.text for one in self._of(side).statements) for side in (0, 1))
-        return all(self.embedder.unknown_share(text[:SAMPLE]) <= UNKNOWN_SHARE for text in texts)
-
-    def _of(self, side: int) -> Source:
-        return (self.left, self.right)[side]
-
-    def _near_chunks(self, free: Free) -> Iterator[tuple[float, int, int]]:
-        """Cosine and ordinals of chunks that are near each other and hold something free."""
-        ordinals = [self._free_chunks(side, free[side]) for side in (0, 1)]
-        if not all(ordinals):
-            return
-        left, right = (
-            np.stack([self._of(side).vectors[number] for number in ordinals[side]])
-            for side in (0, 1)
+        texts = (
+            " ".join(one.text for one in source.statements)[:SAMPLE]
+            for source in (self.left, self.right)
         )
-        if left.shape[1] != right.shape[1]:  # of different embedders
+        return all(self.embedder.unknown_share(text) <= UNKNOWN_SHARE for text in texts)
+
+    def _likely(self, free: Free, likenesses: Likenesses) -> list[Likely]:
+        """Pairs worth a vector, as many as there may be."""
+        left, right = _by_chunk(self.left, free[0]), _by_chunk(self.right, free[1])
+        found = sorted(
+            (
+                (cosine * likenesses.of(mine, theirs).dice, mine, theirs)
+                for cosine, chunk, other in self._near_chunks(list(left), list(right))
+                for mine in left[chunk]
+                for theirs in right[other]
+                if likenesses.of(mine, theirs).dice >= SOME_WORDS
+            ),
+            reverse=True,
+        )
+        return list(_as_many_as_may_be(found))
+
+    def _near_chunks(self, left: Sequence[int], right: Sequence[int]) -> Iterator[Likely]:
+        """Cosine and ordinals of chunks that are near each other."""
+        mine = [number for number in left if number in self.left.vectors]
+        theirs = [number for number in right if number in self.right.vectors]
+        if not mine or not theirs:
             return
-        cosines = left @ right.T
-        for row, mine in enumerate(ordinals[0]):
+        rows = np.stack([self.left.vectors[number] for number in mine])
+        columns = np.stack([self.right.vectors[number] for number in theirs])
+        if rows.shape[1] != columns.shape[1]:  # of different embedders
+            return
+        cosines = rows @ columns.T
+        for row, number in enumerate(mine):
             for column in np.argsort(-cosines[row])[:NEIGHBOURS]:
                 if cosines[row, column] >= CHUNKS_NEAR:
-                    yield float(cosines[row, column]), mine, ordinals[1][column]
+                    yield float(cosines[row, column]), number, theirs[column]
 
-    def _free_chunks(self, side: int, free: Sequence[int]) -> list[int]:
-        source = self._of(side)
-        ordinals = {source.statements[number].chunk for number in free}
-        return sorted(ordinals & source.vectors.keys())
-
-    def _chosen(
-        self, free: Free, near: list[tuple[float, int, int]]
-    ) -> tuple[list[int], list[int]]:
-        """The statements of the nearest chunks, as many as may be embedded."""
-        within = [self._by_chunk(side, free[side]) for side in (0, 1)]
-        chosen: tuple[dict[int, None], dict[int, None]] = {}, {}
-        for _, *chunks in sorted(near, reverse=True):
-            for side in (0, 1):
-                chosen[side].update(dict.fromkeys(within[side][chunks[side]]))
-            if len(chosen[0]) + len(chosen[1]) >= EMBEDDED:
-                break
-        return list(chosen[0]), list(chosen[1])
-
-    def _by_chunk(self, side: int, free: Sequence[int]) -> dict[int, list[int]]:
-        held: defaultdict[int, list[int]] = defaultdict(list)
-        for number in free:
-            held[self._of(side).statements[number].chunk].append(number)
-        return held
-
-    def _vectors(self, side: int, numbers: Sequence[int]) -> Any:
-        texts = [" ".join(self._of(side).statements[n].text.split()) for n in numbers]
-        made = []
-        for begin in range(0, len(texts), BATCH):
+    def _vectors(self, source: Source, numbers: Iterable[int]) -> Mapping[int, Any]:
+        wanted = sorted(numbers)
+        made: dict[int, Any] = {}
+        for begin in range(0, len(wanted), BATCH):
             self.check()
-            made.append(self.embedder.embed(texts[begin : begin + BATCH]))
-        return np.concatenate(made)
+            batch = wanted[begin : begin + BATCH]
+            texts = [" ".join(source.statements[number].text.split()) for number in batch]
+            made.update(zip(batch, self.embedder.embed(texts), strict=True))
+        return made
+
+
+def _by_chunk(source: Source, free: Sequence[int]) -> Mapping[int, list[int]]:
+    """What says enough to have a meaning of its own."""
+    held: defaultdict[int, list[int]] = defaultdict(list)
+    for number in free:
+        statement = source.statements[number]
+        if statement.said >= TELLING:
+            held[statement.chunk].append(number)
+    return held
+
+
+def _as_many_as_may_be(likely: Iterable[Likely]) -> Iterator[Likely]:
+    left, right = set[int](), set[int]()
+    for each in likely:
+        left.add(each[1])
+        right.add(each[2])
+        if len(left) + len(right) > EMBEDDED:
+            return
+        yield each

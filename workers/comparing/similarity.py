@@ -9,11 +9,11 @@ a term's list of places is too long to tell anything.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from workers.comparing.statements import Statement
+from workers.comparing.statements import SAYING, Statement
 from workers.comparing.words import Sort
 
 Bag = Counter[str]
@@ -22,9 +22,8 @@ Bag = Counter[str]
 COMMON, COMMON_SHARE = 50, 0.05
 LOOSE = 0.4  #: below this nobody looks twice
 CANDIDATES = 5  #: looked at more closely for each statement
-#: What a candidate gains by standing at the same place, under the same title, by equal figures.
-SAME_PLACE, SAME_TITLE, SAME_FIGURES = 0.1, 0.05, 0.1
-UNTOLD = frozenset({Sort.FIGURE, Sort.LIGHT, Sort.CURRENCY})
+#: What a candidate gains by standing where it is expected, under the same title, by equal figures.
+SAME_PLACE, SAME_TITLE, SAME_FIGURES = 0.3, 0.05, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +37,9 @@ class Likeness:
 
 
 def bag_of(statement: Statement) -> Bag:
-    """The terms of a statement."""
-    words = [word for word in statement.words if word.sort not in UNTOLD]
-    bag: Bag = Counter(word.form for word in words if not word.cjk)
+    """The terms of a statement, singular and plural alike."""
+    words = [word for word in statement.words if word.sort in SAYING]
+    bag: Bag = Counter(_singular(word.form) for word in words if not word.cjk)
     wide = [word for word in words if word.cjk]
     bag.update(
         before.form + after.form
@@ -50,35 +49,17 @@ def bag_of(statement: Statement) -> Bag:
     return bag
 
 
-def figures_of(statement: Statement) -> Bag:
-    """Its figures, each as often as it stands there."""
+def _singular(form: str) -> str:
+    return form[:-1] if len(form) > 3 and form.endswith("s") and form[-2] != "s" else form
+
+
+def _figures(statement: Statement) -> Bag:
     return Counter(word.form for word in statement.words if word.sort is Sort.FIGURE)
 
 
 def same_title(left: Statement, right: Statement) -> bool:
     """Whether both stand under the same title."""
     return bool(left.heading) and left.heading == right.heading
-
-
-class Weights:
-    """How much each term tells, by how few of the statements hold it."""
-
-    def __init__(self, bags: Sequence[Bag]) -> None:
-        held = Counter(term for bag in bags for term in bag)
-        self._of = {term: math.log(1 + len(bags) / count) for term, count in held.items()}
-
-    def total(self, bag: Bag) -> float:
-        """The weight of a whole bag."""
-        return sum(self._of[term] * count for term, count in bag.items())
-
-    def of(self, term: str) -> float:
-        """The weight of one term."""
-        return self._of[term]
-
-    def dice(self, left: Bag, right: Bag) -> float:
-        """What two bags share, 0 … 1."""
-        both = self.total(left) + self.total(right)
-        return 2 * self.total(left & right) / both if both else 0.0
 
 
 class Likenesses:
@@ -88,26 +69,58 @@ class Likenesses:
         self,
         left: Sequence[Statement],
         right: Sequence[Statement],
-        same_place: Callable[[int, int], bool],
+        nearness: Callable[[int, int], float],
     ) -> None:
-        """`same_place` tells whether two of them stand between the same neighbours."""
-        self._left, self._right, self._same_place = left, right, same_place
+        """`nearness` tells how near two of them are to each other's expected place, 0 … 1."""
+        self._sides, self._nearness = (left, right), nearness
         self._bags = [bag_of(one) for one in left], [bag_of(one) for one in right]
-        self._weights = Weights([*self._bags[0], *self._bags[1]])
+        self._figures = [_figures(one) for one in left], [_figures(one) for one in right]
+        everything = [*self._bags[0], *self._bags[1]]
+        held = Counter(term for bag in everything for term in bag)
+        self._weights = {term: math.log(1 + len(everything) / n) for term, n in held.items()}
+        self._totals = [[self._total(bag) for bag in bags] for bags in self._bags]
+        self._known: dict[tuple[int, int], float] = {}
 
-    def among(self, left: Sequence[int], right: Sequence[int]) -> Iterator[Likeness]:
+    def among(self, left: Iterable[int], right: Sequence[int]) -> Iterator[Likeness]:
         """The likenesses of some statements, by their indexes; in no order."""
-        places, totals = self._index(right), {n: self._total(1, n) for n in right}
+        places = self._index(right)
         for mine in left:
-            bag, total = self._bags[0][mine], self._total(0, mine)
             shared: defaultdict[int, float] = defaultdict(float)
-            for term in bag:
-                weight = self._weights.of(term)
+            for term in self._bags[0][mine]:
+                weight = self._weights[term]
                 for theirs in places.get(term, ()):
                     shared[theirs] += weight
-            rough = [(2 * held / (total + totals[n]), n) for n, held in shared.items()]
+            rough = [(2 * held / self._both(mine, n), n) for n, held in shared.items()]
             likely = sorted((each for each in rough if each[0] >= LOOSE), reverse=True)
-            yield from (self._likeness(mine, theirs) for _, theirs in likely[:CANDIDATES])
+            yield from (self.of(mine, theirs) for _, theirs in likely[:CANDIDATES])
+
+    def of(self, mine: int, theirs: int) -> Likeness:
+        """How much two statements are alike, by their indexes."""
+        dice = self._dice(mine, theirs)
+        if dice < LOOSE:
+            return Likeness(mine, theirs, dice, dice)
+        rank = dice + SAME_PLACE * self._nearness(mine, theirs)
+        if same_title(self._sides[0][mine], self._sides[1][theirs]):
+            rank += SAME_TITLE
+        figures, others = self._figures[0][mine], self._figures[1][theirs]
+        if both := (figures | others).total():
+            rank += SAME_FIGURES * (figures & others).total() / both
+        return Likeness(mine, theirs, dice, rank)
+
+    def _dice(self, mine: int, theirs: int) -> float:
+        found = self._known.get((mine, theirs))
+        if found is None:
+            common = self._bags[0][mine] & self._bags[1][theirs]
+            both = self._both(mine, theirs)
+            found = 2 * self._total(common) / both if both else 0.0
+            self._known[mine, theirs] = found
+        return found
+
+    def _both(self, mine: int, theirs: int) -> float:
+        return self._totals[0][mine] + self._totals[1][theirs]
+
+    def _total(self, bag: Bag) -> float:
+        return sum(self._weights[term] * count for term, count in bag.items())
 
     def _index(self, right: Sequence[int]) -> dict[str, list[int]]:
         places: defaultdict[str, list[int]] = defaultdict(list)
@@ -116,19 +129,3 @@ class Likenesses:
                 places[term].append(theirs)
         limit = max(COMMON, COMMON_SHARE * len(right))
         return {term: held for term, held in places.items() if len(held) <= limit}
-
-    def _total(self, side: int, number: int) -> float:
-        return self._weights.total(self._bags[side][number])
-
-    def _likeness(self, mine: int, theirs: int) -> Likeness:
-        left, right = self._left[mine], self._right[theirs]
-        dice = self._weights.dice(self._bags[0][mine], self._bags[1][theirs])
-        rank = dice
-        if self._same_place(mine, theirs):
-            rank += SAME_PLACE
-        if same_title(left, right):
-            rank += SAME_TITLE
-        figures, others = figures_of(left), figures_of(right)
-        if both := (figures | others).total():
-            rank += SAME_FIGURES * (figures & others).total() / both
-        return Likeness(mine, theirs, dice, rank)

@@ -2,7 +2,8 @@
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from workers.outline import coverage
 
 #: Changes with how texts are cut into statements and compared: part of every content key.
 VERSION = 1
+#: A title above more chunks, and above a larger share of all, says nothing of what is below it.
+COVERED_CHUNKS, COVERED = 8, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,11 @@ class Source:
     coverage: dict[str, Any]
 
 
-def load(document_id: str, version_id: str) -> Source:
-    """Read a version out of the database. Raises DocumentNotReady when it is there no more."""
+def load(document_id: str, version_id: str, check: Callable[[], None]) -> Source:
+    """Read a version out of the database. Raises DocumentNotReady when it is there no more.
+
+    `check` is called again and again and may raise.
+    """
     with reading() as session:
         version = session.get(VersionRow, version_id)
         if version is None:
@@ -45,7 +51,7 @@ def load(document_id: str, version_id: str) -> Source:
         pages = dict(session.execute(texts.order_by(PageRow.number)).all())
     empty = [int(number) for number in version.empty_pages.split(",") if number]
     printed = document.media_type == PDF
-    found = statements(pages, _Titles(chunks).at, printed=printed)
+    found = statements(pages, _Titles(chunks).at, printed=printed, check=check)
     return Source(
         document_id=document_id,
         version_id=version_id,
@@ -60,8 +66,13 @@ class _Titles:
     """The chunk and the title that a place lies in."""
 
     def __init__(self, chunks: Sequence[ChunkRow]) -> None:
+        counts = Counter(chunk.heading for chunk in chunks)
+        most = max(COVERED_CHUNKS, COVERED * len(chunks))
         self._begins = [(chunk.page, chunk.char_start) for chunk in chunks]
-        self._found = [(chunk.ordinal, chunk.heading) for chunk in chunks]
+        self._found = [
+            (chunk.ordinal, chunk.heading if counts[chunk.heading] <= most else "")
+            for chunk in chunks
+        ]
 
     def at(self, page: int, place: int) -> tuple[int, str]:
         """Of the chunk that begins last before the place."""

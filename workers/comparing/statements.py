@@ -23,6 +23,7 @@ SAYING = frozenset(Sort) - {Sort.FIGURE, Sort.LIGHT, Sort.CURRENCY}
 
 _FIGURE = re.compile(r"[$€£¥(]*[-−–]?\d[\d,.]*[)%]*(?<!,)|[$(]?[—–-][)%]?|[$€£¥)%]+")
 _CONTENTS = re.compile(r"(?:\.\s?){4,}\s*\w+\s*$|…{2,}\s*\w+\s*$")
+_NUMBERING = re.compile(r"\(?\d{1,3}[.)、]")  # of the sentence that follows
 _NUMERALS = "一二三四五六七八九十百"
 _LABEL = re.compile(
     rf"""[#>*•‧●▪·\s-]*
@@ -87,11 +88,21 @@ class Statement:
 Heading = Callable[[int, int], tuple[int, str]]  #: page, code point → ordinal of chunk, title
 
 
-def statements(pages: Mapping[int, str], heading: Heading, *, printed: bool) -> list[Statement]:
-    """Every statement in reading order; `printed`: the pages are those of the file itself."""
+def statements(
+    pages: Mapping[int, str],
+    heading: Heading,
+    *,
+    printed: bool,
+    check: Callable[[], None] = lambda: None,
+) -> list[Statement]:
+    """Every statement in reading order.
+
+    `printed`: the pages are those of the file itself. `check` is called for each page of the text
+    and may raise.
+    """
     within = bodies(pages) if printed else {n: (0, len(text)) for n, text in pages.items()}
     found = []
-    for parts in _joined(_parts(pages, within), pages):
+    for parts in _joined(_parts(pages, within, check), pages):
         text = "\n".join(pages[part.page][part.start : part.end] for part in parts)
         chunk, title = heading(parts[0].page, parts[0].start)
         words = _words(text)
@@ -136,8 +147,11 @@ def _is_row(line: str) -> bool:
     return figures >= ROW_FIGURES
 
 
-def _parts(pages: Mapping[int, str], within: Mapping[int, tuple[int, int]]) -> Iterator[Part]:
+def _parts(
+    pages: Mapping[int, str], within: Mapping[int, tuple[int, int]], check: Callable[[], None]
+) -> Iterator[Part]:
     for number in sorted(pages):
+        check()
         begin, end = within[number]
         for start, stop in spans(pages[number][begin:end]):
             yield Part(number, begin + start, begin + stop)
@@ -147,7 +161,9 @@ def _joined(parts: Iterable[Part], pages: Mapping[int, str]) -> Iterator[tuple[P
     """Figures without a word go with what stands before them, and halves of a sentence together."""
     held: tuple[Part, ...] = ()
     for part in parts:
-        text = pages[part.page][part.start : part.end]
+        text = _text(pages, part)
+        if _NUMBERING.fullmatch(text):
+            continue
         last = held[-1] if held else None
         if last and last.page == part.page and not any(sign.isalpha() for sign in text):
             held = (*held[:-1], Part(last.page, last.start, part.end))

@@ -22,8 +22,8 @@ from workers.kinds.gathering import OVERVIEW_ANSWER, OVERVIEW_TOKENS, gather, wr
 from workers.states import StepStatus
 from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 
-#: Seconds that a million characters of each side of a pair take, about (docs/decisions/0028).
-PAIR_SECONDS = 8.0
+#: What a pair takes, about, and a million characters of one of its sides (docs/decisions/0028).
+PAIR_SECONDS, MILLION_SECONDS = 8.0, 10.0
 
 
 def survey(work: Work) -> Output:
@@ -68,8 +68,9 @@ def _document(session: Session, document_id: str, version_id: str) -> dict[str, 
 def _estimated(session: Session, work: Work, surveyed: dict[str, Any]) -> estimates.Estimate:
     """By the model's tokens for the overview, and the length of the texts for the rest."""
     expected = Expected(len(surveyed["pairs"]) + 2, 0, OVERVIEW_TOKENS, OVERVIEW_ANSWER)
-    characters = sum(one["characters"] for one in surveyed["documents"])
-    seconds = PAIR_SECONDS * characters * (len(surveyed["documents"]) - 1) / 1e6
+    millions = sum(one["characters"] for one in surveyed["documents"]) / 1e6
+    seconds = PAIR_SECONDS * len(surveyed["pairs"])
+    seconds += MILLION_SECONDS * millions * len(surveyed["documents"])
     speed = work.tools.language.speed()
     return estimates.made(session, work.job, expected, speed, seconds)
 
