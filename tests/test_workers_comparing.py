@@ -1,6 +1,9 @@
 """What texts say alike and what otherwise, told from their own words."""
 
+import re
 from itertools import combinations
+from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import assume, given, settings
@@ -13,6 +16,7 @@ from workers.comparing.report import Lists, subject_of, weight
 from workers.comparing.statements import Statement, statements
 from workers.comparing.words import Sort, words_of
 
+SAMPLES = Path(__file__).parent.parent / "samples" / "sources"
 CONTRACT = """第一條　契約期間
 本契約自民國一百十四年一月一日起至一百十四年十二月三十一日止，為期一年。
 
@@ -251,6 +255,39 @@ def test_a_subject_without_a_title_is_how_it_begins() -> None:
 def test_the_same_words_in_another_order_are_a_change() -> None:
     (one,), (other,) = told("Acme pays Borealis on Monday."), told("Borealis pays Acme on Monday.")
     assert changes(one, other)
+
+
+EDITS = [
+    (r"\b(\d[\d,]*)\b", "{}"),
+    (" is ", " is not "),
+    (" will ", " may "),
+    ("應", "得"),
+    ("不得", "得"),
+]
+
+
+@pytest.mark.parametrize("name", ["northbank-water-annual-report", "harbour-chronicle.zh-TW"])
+def test_every_edit_of_a_long_text_is_found_and_nothing_else(name: str) -> None:
+    text = (SAMPLES / f"{name}.md").read_text()
+    random = Random(name)
+    paragraphs = [part for part in text.split("\n\n") if len(part) > 40]
+    edited = list(paragraphs)
+    places = random.sample(range(len(edited)), 40)
+    for number, place in enumerate(places, start=70_001):
+        for pattern, put in random.sample(EDITS, len(EDITS)):
+            if re.search(pattern, edited[place]):
+                edited[place] = re.sub(pattern, put.format(number), edited[place], count=1)
+                break
+    really = [place for place in places if edited[place] != paragraphs[place]]
+    moved = edited[20:] + edited[:20]
+    found = compared("\n\n".join(paragraphs), "\n\n".join(moved))
+    assert len(really) >= 10
+    assert len(found.differs) == len(really)
+    assert not any(found.only.values())
+    for group in found.differs:
+        before, after = (side.statement.text for side in group.sides)
+        place = next(place for place in really if after in edited[place])
+        assert before in paragraphs[place]
 
 
 WORDS = st.sampled_from(

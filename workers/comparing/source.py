@@ -35,7 +35,7 @@ class Source:
     coverage: dict[str, Any]
 
 
-def load(document_id: str, version_id: str, check: Callable[[], None]) -> Source:
+def load(version_id: str, check: Callable[[], None]) -> Source:
     """Read a version out of the database. Raises DocumentNotReady when it is there no more.
 
     `check` is called again and again and may raise.
@@ -53,7 +53,7 @@ def load(document_id: str, version_id: str, check: Callable[[], None]) -> Source
     printed = document.media_type == PDF
     found = statements(pages, _Titles(chunks).at, printed=printed, check=check)
     return Source(
-        document_id=document_id,
+        document_id=version.document_id,
         version_id=version_id,
         statements=tuple(found),
         vectors={c.ordinal: embed.from_blob(c.embedding) for c in chunks if c.embedding},

@@ -21,7 +21,7 @@ def align_pair(work: Work) -> Output:
     began = time.monotonic()
     mine, theirs = work.step.input["pair"]
     versions = work.job.params["versions"]
-    left, right = load(*versions[mine], work.check), load(*versions[theirs], work.check)
+    left, right = (load(versions[place][1], work.check) for place in (mine, theirs))
     key = _content_key(left, right, work.tools.embedder.fingerprint)
     kept = steps.checkpoint(key)
     reused = kept is not None

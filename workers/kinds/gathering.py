@@ -24,7 +24,7 @@ CARRIED = 0.5  #: share of the model's sentences that the statements must carry
 def gather(work: Work) -> Output:
     """What agrees, differs, or stands in one document only, with citations."""
     began = time.monotonic()
-    sources = [load(*versions, work.check) for versions in work.job.params["versions"]]
+    sources = [load(version_id, work.check) for _, version_id in work.job.params["versions"]]
     alignments = {}
     for step in jobs.steps_of(work.job.id):
         if step.kind == "align" and step.output:
