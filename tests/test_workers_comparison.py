@@ -1,7 +1,9 @@
 """Comparisons as jobs: from the wish to lists whose every statement can be opened."""
 
+from dataclasses import replace
 from typing import Any
 
+import fakes
 import pytest
 from fakes import Office, new_collection, prose, read, ready_steps
 
@@ -93,6 +95,29 @@ def test_a_model_that_says_nothing_of_it_leaves_the_counts(
     assert "goods in transit" not in office.model.asked[-1]  # only what differs is shown
     chinese = compared(office, wanted(documents, language="zh-TW"))
     assert chinese["overview"].startswith("1 項相同，1 項不同")
+
+
+def test_a_model_whose_words_are_carried_writes_the_overview(
+    office: Office, documents: list[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "Payment is due within 45 days instead of 30 [1]. All of it was agreed in Paris."
+    monkeypatch.setattr(fakes, "REPLY", tuple(f"{word} " for word in said.split()))
+    result = compared(office, wanted(documents))
+    assert result["overview_mode"] == "written"
+    assert result["overview"].startswith("Payment is due within 45 days instead of 30.")
+    first, second = result["overview_sentences"]
+    assert (first["verified"], second["verified"]) == (True, False)
+    cited = [one for one in result["citations"] if one["id"] in first["citations"]]
+    assert [one["document_name"] for one in cited] == ["old.txt", "new.txt"]
+    assert result["usage"]["completion_tokens"] > 0
+
+
+def test_a_small_model_is_not_asked(office: Office, documents: list[Document]) -> None:
+    small = replace(office.tools.language, small=True)
+    office.runtime._tools = replace(office.tools, language=small)
+    result = compared(office, wanted(documents))
+    assert (result["overview_mode"], office.model.asked) == ("counted", [])
+    assert result["overview_draft"] is None
 
 
 def test_equal_documents_need_no_model(office: Office, documents: list[Document]) -> None:

@@ -162,7 +162,7 @@ def _joined(parts: Iterable[Part], pages: Mapping[int, str]) -> Iterator[tuple[P
     held: tuple[Part, ...] = ()
     for part in parts:
         text = _text(pages, part)
-        if _NUMBERING.fullmatch(text):
+        if _NUMBERING.fullmatch(text) or not any(sign.isalnum() for sign in text):
             continue
         last = held[-1] if held else None
         if last and last.page == part.page and not any(sign.isalpha() for sign in text):

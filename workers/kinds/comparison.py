@@ -67,12 +67,13 @@ def _document(session: Session, document_id: str, version_id: str) -> dict[str, 
 
 def _estimated(session: Session, work: Work, surveyed: dict[str, Any]) -> estimates.Estimate:
     """By the model's tokens for the overview, and the length of the texts for the rest."""
-    expected = Expected(len(surveyed["pairs"]) + 2, 0, OVERVIEW_TOKENS, OVERVIEW_ANSWER)
+    language, steps = work.tools.language, len(surveyed["pairs"]) + 2
+    tokens = (0, 0) if language.small else (OVERVIEW_TOKENS, OVERVIEW_ANSWER)
+    expected = Expected(steps, 0, *tokens)
     millions = sum(one["characters"] for one in surveyed["documents"]) / 1e6
     seconds = PAIR_SECONDS * len(surveyed["pairs"])
     seconds += MILLION_SECONDS * millions * len(surveyed["documents"])
-    speed = work.tools.language.speed()
-    return estimates.made(session, work.job, expected, speed, seconds)
+    return estimates.made(session, work.job, expected, language.speed(), seconds)
 
 
 def plan(_job: Job, done: Sequence[Step]) -> Plan:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from workers import jobs, overview, prompts, writing
-from workers.citations import Sentence
+from workers.citations import Sentence, without_markers
 from workers.comparing.focus import Focus
 from workers.comparing.groups import merged
 from workers.comparing.report import Lists, report
@@ -42,39 +42,40 @@ def gather(work: Work) -> Output:
 
 
 def write_overview(work: Work) -> Output:
-    """The differences in a few checked sentences; where there are none, the plain counts."""
-    given = work.step.input
+    """The differences in a few checked sentences, or as plain counts.
+
+    A small model is not asked: it would put the right words together wrongly.
+    """
+    given, language = work.step.input, work.tools.language
     found = next(step.output for step in jobs.steps_of(work.job.id) if step.kind == "gather")
     assert found is not None, "the overview is planned when the lists are there"
     names = _labels(given["documents"])
     plain = overview.counted(found, names, given["language"])
-    language = work.tools.language
     budget = min(OVERVIEW_TOKENS, language.context_tokens - OVERVIEW_ANSWER - PROMPT_OVERHEAD)
-    shown = list(overview.fitting(overview.entries(found, names), language.count_tokens, budget))
+    told = [] if language.small else overview.entries(found, names)
+    shown = list(overview.fitting(told, language.count_tokens, budget))
     if not shown:
         return Output(_counted(plain))
     text = "\n\n".join(prompts.harmless(entry.text) for entry in shown)
-    limits = work.limits(
-        OVERVIEW_ANSWER, frozenset(one["document_id"] for one in given["documents"])
-    )
+    sources = frozenset(one["document_id"] for one in given["documents"])
+    limits = work.limits(OVERVIEW_ANSWER, sources)
     prompt = prompts.PROMPTS[given["language"]].compared
     written = writing.write(work, prompt, {"text": text}, limits)
     sentences = overview.checked(written.text, shown, plain)
-    carried = [sentence for sentence in sentences if sentence.verified]
-    enough = carried and len(carried) >= CARRIED * len(sentences)
-    if language.small:  # what a small model adds of its own is invented, mostly
-        sentences = carried
-    made = _written(sentences, given["language"]) if enough else _counted(plain)
-    draft = None if made["overview"] == written.text else written.text
-    return Output({**made, "draft": draft, "usage": written.usage(), "ms": written.total_ms})
+    verified = sum(sentence.verified for sentence in sentences)
+    if verified and verified >= CARRIED * len(sentences):
+        made = _written(written.text, sentences)
+    else:
+        made = {**_counted(plain), "draft": written.text}
+    return Output({**made, "usage": written.usage(), "ms": written.total_ms})
 
 
-def _written(sentences: Sequence[Sentence], tongue: prompts.Tongue) -> dict[str, Any]:
-    joint = "" if tongue == "zh-TW" else " "
+def _written(text: str, sentences: Sequence[Sentence]) -> dict[str, Any]:
     return {
-        "overview": joint.join(sentence.text for sentence in sentences),
+        "overview": without_markers(text),
         "mode": "written",
         "sentences": [asdict(sentence) for sentence in sentences],
+        "draft": None,
     }
 
 
