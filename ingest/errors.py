@@ -3,10 +3,11 @@
     LecternError
     ├── NotFound
     │   ├── CollectionNotFound
-    │   └── DocumentNotFound, PageNotFound
+    │   └── DocumentNotFound, PageNotFound, VersionNotFound
     ├── Refused                  the input is at fault; trying again changes nothing
     │   ├── EmptyFile, FileTooLarge, UnsupportedType, …
     │   ├── WatchingOff, FolderRefused, FolderMissing, FileUnreadable
+    │   ├── StillBeingRead, VersionTypeDiffers
     │   └── ParserTimeout, ParserMemory, ParserCrashed
     └── Unavailable              a part is away; trying again may help
         └── IndexUnavailable
@@ -53,6 +54,12 @@ class PageNotFound(NotFound):
     code = "page_not_found"
 
 
+class VersionNotFound(NotFound):
+    """Document {id} has no version {version}."""
+
+    code = "version_not_found"
+
+
 class ContentMissing(NotFound):
     """The original file of this document is no longer kept."""
 
@@ -75,6 +82,18 @@ class CollectionNameUnusable(Refused):
     """A collection needs a name of 1 to {limit} characters."""
 
     code = "collection_name_unusable"
+
+
+class StillBeingRead(Refused):
+    """The document is being read ({status}); a new version can come when that has ended."""
+
+    code = "document_not_ready"
+
+
+class VersionTypeDiffers(Refused):
+    """The document is {expected}, the file is {media_type}; add it as a document of its own."""
+
+    code = "version_type_differs"
 
 
 class EmptyFile(Refused):

@@ -92,7 +92,7 @@ def add(session: Session, collection_id: str, original: Original) -> tuple[Docum
     A document whose reading failed is not a duplicate of itself: it waits to be read again.
     """
     _collection(session, collection_id)
-    _one_at_a_time(session, [original.sha256])
+    one_at_a_time(session, [original.sha256])
     same = (
         _visible()
         .where(DocumentRow.collection_id == collection_id)
@@ -174,12 +174,18 @@ def erase(session: Session, document_id: str) -> list[str]:
     Delete those blobs before the transaction ends: `add` of the same content waits for it, and
     afterwards finds that the blob has to be stored again.
     """
-    own = select(VersionRow.sha256).where(VersionRow.document_id == document_id).distinct()
-    hashes = list(session.scalars(own))
-    _one_at_a_time(session, hashes)
-    clear_contents(session, document_id)
+    own = select(VersionRow.id, VersionRow.sha256).where(VersionRow.document_id == document_id)
+    versions = dict(session.execute(own).all())
+    hashes = sorted(set(versions.values()))
+    one_at_a_time(session, hashes)
+    clear_contents(session, list(versions))
     session.execute(delete(VersionRow).where(VersionRow.document_id == document_id))
     session.execute(delete(DocumentRow).where(DocumentRow.id == document_id))
+    return unreferenced(session, hashes)
+
+
+def unreferenced(session: Session, hashes: Sequence[str]) -> list[str]:
+    """Of these contents, those that no version has any more."""
     kept = set(session.scalars(select(VersionRow.sha256).where(VersionRow.sha256.in_(hashes))))
     return [sha256 for sha256 in hashes if sha256 not in kept]
 
@@ -194,10 +200,10 @@ def forget_content(session: Session, document_id: str, code: str, message: str) 
     row = session.get(DocumentRow, document_id)
     if row is None:
         raise DocumentNotFound(id=document_id)
-    clear_contents(session, document_id)
-    for version in session.scalars(select(VersionRow).where(VersionRow.document_id == row.id)):
-        version.page_count = version.character_count = None
-        version.empty_pages = ""
+    version = session.get_one(VersionRow, row.current_version_id)
+    clear_contents(session, [version.id])
+    version.page_count = version.character_count = None
+    version.empty_pages = ""
     if row.status != DocumentStatus.DELETING:
         row.status = DocumentStatus.FAILED
         row.error_code, row.error_message = code, message
@@ -247,15 +253,14 @@ def _collection(session: Session, collection_id: str) -> CollectionRow:
     return row
 
 
-def clear_contents(session: Session, document_id: str) -> None:
-    """Remove what was read of a document, to be read anew or not at all."""
-    own = select(VersionRow.id).where(VersionRow.document_id == document_id)
-    lexical.remove(session, session.scalars(own).all())
-    session.execute(delete(ChunkRow).where(ChunkRow.version_id.in_(own)))
-    session.execute(delete(PageRow).where(PageRow.version_id.in_(own)))
+def clear_contents(session: Session, version_ids: Sequence[str]) -> None:
+    """Remove what was read of versions, to be read anew or not at all."""
+    lexical.remove(session, version_ids)
+    session.execute(delete(ChunkRow).where(ChunkRow.version_id.in_(version_ids)))
+    session.execute(delete(PageRow).where(PageRow.version_id.in_(version_ids)))
 
 
-def _one_at_a_time(session: Session, hashes: Sequence[str]) -> None:
+def one_at_a_time(session: Session, hashes: Sequence[str]) -> None:
     """Hold, until the transaction ends, what `add` and `erase` of the same contents hold.
 
     SQLite has one writer anyway. In Postgres two uploads of one file must not both find nothing,

@@ -92,7 +92,7 @@ def find(scope: Scope, query: str, limit: int, embedder: Embedder, index: Vector
     if embedder.unknown_share(query) <= UNKNOWN_SHARE:
         vector = embedder.embed_question(query)
         clock.lap("embed_ms")
-        only = [scope.document_id] if scope.document_id else []
+        only = [version] if version else []
         hits = index.search(scope.collection_id, vector, DEPTH, only)
         similar = {hit.chunk_id: hit.similarity for hit in hits}
         clock.lap("vectors_ms")

@@ -70,10 +70,10 @@ class VectorIndex:
                 )
 
     def search(
-        self, collection_id: str, vector: Any, limit: int, document_ids: Sequence[str] = ()
+        self, collection_id: str, vector: Any, limit: int, version_ids: Sequence[str] = ()
     ) -> list[Hit]:
-        """The nearest chunks, best first, optionally of some documents only."""
-        where: Any = {"document_id": {"$in": list(document_ids)}} if document_ids else None
+        """The nearest chunks, best first, optionally of some versions only."""
+        where: Any = {"version_id": {"$in": list(version_ids)}} if version_ids else None
         with _available():
             collection = self._existing(collection_id)
             if collection is None:
@@ -93,6 +93,18 @@ class VectorIndex:
             collection = self._existing(collection_id)
             if collection is not None and document_ids:
                 collection.delete(where={"document_id": {"$in": list(document_ids)}})
+
+    def keep_versions(
+        self, collection_id: str, document_id: str, version_ids: Sequence[str]
+    ) -> None:
+        """Remove the entries of all other versions of a document."""
+        where: Any = {"document_id": document_id}
+        if version_ids:
+            where = {"$and": [where, {"version_id": {"$nin": list(version_ids)}}]}
+        with _available():
+            collection = self._existing(collection_id)
+            if collection is not None:
+                collection.delete(where=where)
 
     def remove_collection(self, collection_id: str) -> None:
         """Remove a whole collection; harmless when there is none."""

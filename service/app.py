@@ -25,6 +25,7 @@ from service.routes import (
     pages,
     schedules,
     state,
+    versions,
     webhooks,
 )
 from service.schemas.forms import Problem
@@ -33,6 +34,7 @@ WEB = Path(__file__).parent / "web"
 ROUTES = (
     collections,
     documents,
+    versions,
     pages,
     jobs,
     answers,

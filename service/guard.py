@@ -21,7 +21,7 @@ EVERY_INTERFACE = frozenset({"0.0.0.0", "::", ""})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 DEFAULT_PORTS = {"http": 80, "https": 443}
 #: Uploads have limits of their own; any other request is small.
-UPLOAD = re.compile(r"/v1/collections/[^/]+/documents")
+UPLOAD = re.compile(r"/v1/(?:collections/[^/]+/documents|documents/[^/]+/versions)")
 BODY_BYTES = 1024 * 1024
 
 

@@ -77,12 +77,12 @@ class MemoryIndex:
         self.entries.setdefault(collection_id, {}).update({one.chunk_id: one for one in entries})
 
     def search(
-        self, collection_id: str, vector: Any, limit: int, document_ids: Sequence[str] = ()
+        self, collection_id: str, vector: Any, limit: int, version_ids: Sequence[str] = ()
     ) -> list[Hit]:
         found = [
             Hit(one.chunk_id, float(np.dot(one.vector, vector)))
             for one in self.entries.get(collection_id, {}).values()
-            if not document_ids or one.document_id in document_ids
+            if not version_ids or one.version_id in version_ids
         ]
         return sorted(found, key=lambda hit: -hit.similarity)[:limit]
 
@@ -90,6 +90,14 @@ class MemoryIndex:
         kept = self.entries.get(collection_id, {})
         for chunk_id in [key for key, one in kept.items() if one.document_id in document_ids]:
             del kept[chunk_id]
+
+    def keep_versions(
+        self, collection_id: str, document_id: str, version_ids: Sequence[str]
+    ) -> None:
+        kept = self.entries.get(collection_id, {})
+        for chunk_id, one in list(kept.items()):
+            if one.document_id == document_id and one.version_id not in version_ids:
+                del kept[chunk_id]
 
     def remove_collection(self, collection_id: str) -> None:
         self.entries.pop(collection_id, None)

@@ -26,7 +26,7 @@ def test_each_document_has_its_part_and_all_have_one_text(office: Office) -> Non
     collection = new_collection()
     long = read(office, collection, prose(60, topic="quay"), "quay.txt")
     short = read(office, collection, prose(3, topic="crane"), "crane.txt")
-    result = digested(office, submit.collection_digest(collection))
+    result = digested(office, submit.digest(submit.documents_of(collection)))
     parts = result["documents"]
     assert isinstance(parts, list)
     assert [part["document_id"] for part in parts] == [long.id, short.id]
@@ -62,4 +62,4 @@ def test_one_document_makes_no_digest(office: Office) -> None:
     collection = new_collection()
     read(office, collection, prose(3))
     with pytest.raises(DigestImpossible):
-        submit.collection_digest(collection)
+        submit.digest(submit.documents_of(collection))

@@ -108,7 +108,7 @@ def test_a_jobs_own_pace_counts_more_the_further_it_is() -> None:
 
 
 def test_a_summary_is_estimated_before_and_while_it_runs(office: Office, document: str) -> None:
-    asked = submit.estimate(document)
+    asked = submit.summary(document, dry_run=True)
     office.work(asked)
     estimate: dict[str, Any] = jobs.get(asked.id).result or {}
     assert estimate["kept"] == 0
@@ -126,7 +126,7 @@ def test_a_summary_is_estimated_before_and_while_it_runs(office: Office, documen
 
 def test_what_was_paid_for_before_costs_nothing_again(office: Office, document: str) -> None:
     office.work(submit.summary(document))
-    asked = submit.estimate(document)
+    asked = submit.summary(document, dry_run=True)
     office.work(asked)
     estimate: dict[str, Any] = jobs.get(asked.id).result or {}
     assert estimate["kept"] == estimate["steps"] - 1

@@ -236,7 +236,7 @@ def test_what_a_person_waits_for_does_not_wait_for_the_night(
 ) -> None:
     open_from(2, 3)
     document = read(office, new_collection(), "On Monday.")
-    asked_for = submit.estimate(document.id, wish=NIGHT)
+    asked_for = submit.summary(document.id, wish=NIGHT, dry_run=True)
     assert (asked_for.lane, asked_for.when) == (Lane.INTERACTIVE, When.NOW)
     add_worker()
     assert dispatch() == 1 or published(asked_for) == ["estimate"]

@@ -24,13 +24,15 @@ def collection() -> str:
 
 def everything(collection: str) -> list[Job]:
     document = read(Office(), collection, "On Monday.", "ready.txt")
+    other = read(Office(), collection, "On Friday.", "other.txt")
     return [
         submit.read(store(collection, "On Tuesday.").id),
         submit.summary(document.id, wish=Wish(priority=2)),
         submit.digest([document.id, read(Office(), collection, "More.", "b.txt").id]),
-        submit.estimate(document.id),
+        submit.summary(document.id, dry_run=True),
         submit.question(collection, "When?", None, wish=Wish(priority=1)),
         submit.search(collection, "Monday", 3),
+        submit.compare(submit.Compared([(document.id, None), (other.id, None)])),
         submit.delete_document(document.id),
     ]
 
@@ -53,7 +55,8 @@ def test_every_kind_begins_with_a_step_that_somebody_can_run(collection: str) ->
 def test_without_redis_everything_waits_in_the_database_and_is_done_later(collection: str) -> None:
     made = everything(collection)
     Office().work()
-    gone = (JobKind.SUMMARY, JobKind.DIGEST, JobKind.ESTIMATE)  # with their document
+    # with their document
+    gone = (JobKind.SUMMARY, JobKind.DIGEST, JobKind.ESTIMATE, JobKind.COMPARE)
     status = {job.kind: jobs.get(job.id).status for job in made if job.kind not in gone}
     assert set(status.values()) == {JobStatus.SUCCEEDED}
     with pytest.raises(jobs.JobNotFound):  # the deletion took it along

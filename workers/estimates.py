@@ -58,12 +58,18 @@ class Estimate:
         return asdict(self)
 
 
-def made(session: Session, job: Job, expected: Expected, speed: Speed) -> Estimate:
-    """The estimate for a job that has just been looked through."""
+def made(
+    session: Session, job: Job, expected: Expected, speed: Speed, beside: float = 0.0
+) -> Estimate:
+    """The estimate for a job that has just been looked through.
+
+    `beside`: seconds that no token accounts for.
+    """
     work = (
         expected.prompt_tokens * speed.prompt_seconds
         + expected.written_tokens * speed.written_seconds
         + expected.steps * STEP_SECONDS
+        + beside
     )
     wait = _wait(session, job, work)
     ratios = sorted((*ASSUMED, *_ratios(session)))

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from ingest import library
+from ingest import blobs, library, versions
 from ingest.database import now, reading, writing
 from workers import ending
 from workers.errors import Cancelled, JobNotFound
@@ -184,7 +184,16 @@ def request_cancel(session: Session, row: JobRow) -> None:
         return
     ending.end(session, row, JobStatus.CANCELLED, Cancelled(), moment)
     if row.kind == JobKind.READ and row.document_id:
-        library.forget_content(session, row.document_id, "cancelled", "Its reading was cancelled.")
+        _forget_reading(session, row.document_id, row.params.get("version_id"))
+
+
+def _forget_reading(session: Session, document_id: str, version_id: str | None) -> None:
+    """Nothing is left of what was read; a document that readers see stays as they see it."""
+    if version_id is None:
+        library.forget_content(session, document_id, "cancelled", "Its reading was cancelled.")
+        return
+    for sha256 in versions.drop(session, version_id):
+        blobs.delete(sha256)
 
 
 def prioritise(job_id: str, priority: int | None) -> Job:

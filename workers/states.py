@@ -20,6 +20,7 @@ class JobKind(StrEnum):
     QUESTION = "question"
     SEARCH = "search"
     DELETE = "delete"
+    COMPARE = "compare"
 
 
 class Lane(StrEnum):

@@ -4,7 +4,7 @@ A dead broker loses nothing: the job stands in the database and the next tick pu
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from ingest import library
 from ingest.database import new_id, now, reading, writing
-from ingest.errors import CollectionNotFound, DocumentNotFound
+from ingest.errors import CollectionNotFound, DocumentNotFound, VersionNotFound
 from ingest.records import Document
-from ingest.tables import CollectionRow, DocumentRow, DocumentStatus
+from ingest.tables import CollectionRow, DocumentRow, DocumentStatus, VersionRow
 from workers import dispatcher
 from workers.conversations import open_turn
 from workers.errors import DigestImpossible, DocumentNotReady
@@ -33,17 +33,20 @@ FIRST_STEP = {
     JobKind.QUESTION: "retrieve",
     JobKind.SEARCH: "search",
     JobKind.DELETE: "erase",
+    JobKind.COMPARE: "survey",
 }
 INTERACTIVE = frozenset({JobKind.QUESTION, JobKind.SEARCH, JobKind.ESTIMATE})
 MOST_DOCUMENTS = 200  #: that one job may be about
 NOTHING_DONE = {"percent": 0, "done": 0, "total": 0, "stage": "queued"}
 
 
-def read(document_id: str, wish: Wish = PLAIN) -> Job:
-    """Read a stored document: parse, chunk, embed, index."""
+def read(document_id: str, version_id: str | None = None, wish: Wish = PLAIN) -> Job:
+    """Read a stored document, or a version that takes its place: parse, chunk, embed, index."""
     with writing() as session:
         document = _document(session, document_id)
-        row = _add(session, JobKind.READ, document.collection_id, {}, document_id)
+        new = version_id not in (None, document.current_version_id)
+        given = {"version_id": version_id} if new else {}
+        row = _add(session, JobKind.READ, document.collection_id, given, document_id)
         job = wish.grant(row)
     dispatcher.dispatch()
     return job
@@ -52,30 +55,35 @@ def read(document_id: str, wish: Wish = PLAIN) -> Job:
 def read_new(document: Document, duplicate: bool, wish: Wish = PLAIN) -> Job | None:
     """The job that reads a file that has come in: a new one unless there is one already."""
     if not duplicate:
-        return read(document.id, wish)
+        return read(document.id, wish=wish)
     found = listing(JobFilter(kind=JobKind.READ, document_id=document.id, limit=1))
     if not found and document.status == DocumentStatus.WAITING:
-        return read(document.id, wish)  # who kept it died before asking
+        return read(document.id, wish=wish)  # who kept it died before asking
     return found[0] if found else None
 
 
-def summary(document_id: str, form: Form = AS_USUAL, wish: Wish = PLAIN) -> Job:
+def summary(
+    document_id: str, form: Form = AS_USUAL, wish: Wish = PLAIN, *, dry_run: bool = False
+) -> Job:
     """Summarise a whole document that has been read."""
-    return _of_documents(JobKind.SUMMARY, [document_id], {"form": asdict(form)}, wish)
+    params = {"form": asdict(form)}
+    return _asked(JobKind.SUMMARY, [(document_id, None)], params, wish, dry_run=dry_run)
 
 
-def estimate(document_id: str, form: Form = AS_USUAL, wish: Wish = PLAIN) -> Job:
-    """Find out what a summary of the document would take; a person waits for it."""
-    return _of_documents(JobKind.ESTIMATE, [document_id], {"form": asdict(form)}, wish)
-
-
-def digest(document_ids: Sequence[str], form: Form = AS_USUAL, wish: Wish = PLAIN) -> Job:
+def digest(
+    document_ids: Sequence[str],
+    form: Form = AS_USUAL,
+    wish: Wish = PLAIN,
+    *,
+    dry_run: bool = False,
+) -> Job:
     """Summarise several documents, and all of them together."""
-    return _of_documents(JobKind.DIGEST, document_ids, {"form": asdict(form)}, wish)
+    documents = [(document_id, None) for document_id in document_ids]
+    return _asked(JobKind.DIGEST, documents, {"form": asdict(form)}, wish, dry_run=dry_run)
 
 
-def collection_digest(collection_id: str, form: Form = AS_USUAL, wish: Wish = PLAIN) -> Job:
-    """The same of all documents that a collection holds, as far as they have been read.
+def documents_of(collection_id: str) -> list[str]:
+    """The documents of a collection that have been read, for a digest of them, oldest first.
 
     Raises CollectionNotFound, DigestImpossible.
     """
@@ -88,29 +96,65 @@ def collection_digest(collection_id: str, form: Form = AS_USUAL, wish: Wish = PL
         found = list(session.scalars(query.order_by(*order).limit(MOST_DOCUMENTS + 1)))
     if not 2 <= len(found) <= MOST_DOCUMENTS:
         raise DigestImpossible(count=len(found), most=MOST_DOCUMENTS)
-    return digest(found, form, wish)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What is compared: documents, each in a version or, without one, as it is now."""
+
+    documents: Sequence[tuple[str, str | None]]
+    focus: str | None = None  #: a subject: what does not concern it is left out
+    language: str | None = None  #: of the overview; None: the documents' own
+
+
+def compare(wanted: Compared, wish: Wish = PLAIN, *, dry_run: bool = False) -> Job:
+    """Find out what documents or versions say alike, what otherwise, and what only one says."""
+    params = {"focus": wanted.focus, "language": wanted.language}
+    return _asked(JobKind.COMPARE, wanted.documents, params, wish, dry_run=dry_run)
+
+
+def _asked(
+    kind: JobKind,
+    documents: Sequence[tuple[str, str | None]],
+    params: dict[str, Any],
+    wish: Wish,
+    *,
+    dry_run: bool,
+) -> Job:
+    """The job, or with `dry_run` one that finds out what it would take; a person waits for that."""
+    if dry_run:
+        return _of_documents(JobKind.ESTIMATE, documents, {**params, "of": kind}, wish)
+    return _of_documents(kind, documents, params, wish)
 
 
 def _of_documents(
-    kind: JobKind, document_ids: Sequence[str], params: dict[str, Any], wish: Wish
+    kind: JobKind,
+    documents: Sequence[tuple[str, str | None]],
+    params: dict[str, Any],
+    wish: Wish,
 ) -> Job:
     """A job about whole documents that have been read, in the order given.
 
-    `params["versions"]` says which: what comes in meanwhile is not part of it.
+    `params["versions"]` says which: the given ones, else the current ones. What comes in
+    meanwhile is not part of it.
     """
     with writing() as session:
-        rows = [_readable(session, document_id) for document_id in document_ids]
-        collections, alone = {row.collection_id for row in rows}, len(rows) == 1
-        versions = [[row.id, row.current_version_id] for row in rows]
+        rows = [_readable(session, document_id) for document_id, _ in documents]
+        collections, ids = {row.collection_id for row in rows}, {row.id for row in rows}
+        versions = [
+            [row.id, _version(session, row, version_id)]
+            for row, (_, version_id) in zip(rows, documents, strict=True)
+        ]
         row = _add(
             session,
             kind,
             collections.pop() if len(collections) == 1 else None,
             {**params, "versions": versions},
-            rows[0].id if alone else None,
+            rows[0].id if len(ids) == 1 else None,
         )
-        if not alone:
-            session.add_all(JobDocumentRow(job_id=row.id, document_id=each.id) for each in rows)
+        if len(ids) > 1:
+            session.add_all(JobDocumentRow(job_id=row.id, document_id=each) for each in ids)
         job = wish.grant(row)
     dispatcher.dispatch()
     return job
@@ -231,6 +275,18 @@ def _readable(session: Session, document_id: str, collection_id: str | None = No
     if row.status != DocumentStatus.READY:
         raise DocumentNotReady(status=row.status)
     return row
+
+
+def _version(session: Session, document: DocumentRow, version_id: str | None) -> str | None:
+    """The id of a version of the document that has been read; the current one by default."""
+    if version_id is None:
+        return document.current_version_id
+    version = session.get(VersionRow, version_id)
+    if version is None or version.document_id != document.id:
+        raise VersionNotFound(id=document.id, version=version_id)
+    if version.page_count is None:
+        raise DocumentNotReady(status=DocumentStatus.READING)
+    return version.id
 
 
 def _collection(session: Session, collection_id: str) -> CollectionRow:

@@ -17,6 +17,7 @@ COMMANDS = {
     "add": "service.cli.add",
     "summarize": "service.cli.summarize",
     "ask": "service.cli.ask",
+    "compare": "service.cli.compare",
     "jobs": "service.cli.jobs",
     "webhooks": "service.cli.webhooks",
     "schedules": "service.cli.schedules",

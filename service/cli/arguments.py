@@ -42,9 +42,17 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
     add = commands.add_parser("add", parents=[kept], help="add files and folders to the library")
     add.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")
     add.add_argument("--no-wait", action="store_true", help="do not wait until they are read")
+    add.add_argument("--to", metavar="DOC", help="add the file as a new version of this document")
     _add_summarize(
         commands.add_parser("summarize", parents=[kept], help="summarise a whole document")
     )
+    compare = commands.add_parser(
+        "compare", parents=[kept], help="compare documents, or the two newest versions of one"
+    )
+    compare.add_argument("documents", nargs="+", metavar="DOC", help="document id or its name")
+    compare.add_argument("--focus", metavar="TEXT", help="only what concerns this subject")
+    compare.add_argument("--language", choices=["en", "zh-TW"], help="of the overview")
+    compare.add_argument("--dry-run", action="store_true", help="only say what it would take")
     ask = commands.add_parser("ask", parents=[kept], help="ask a question, with citations")
     ask.add_argument("question", metavar="QUESTION")
     ask.add_argument("--document", metavar="DOC", help="ask this one alone: its id or its name")

@@ -56,11 +56,10 @@ class Client:
         """Nothing comes back from `DELETE path`."""
         self._body("DELETE", path)
 
-    def upload(self, collection_id: str, path: Path, advance: Callable[[int], None]) -> Record:
-        """Send one file; `advance` hears of every bytes sent. Returns {documents, jobs}."""
+    def upload(self, target: str, path: Path, advance: Callable[[int], None]) -> Record:
+        """Send one file to the path `target`; `advance` hears of every bytes sent."""
         with path.open("rb", buffering=0) as raw:
             file = CountedFile(raw, advance)
-            target = f"/v1/collections/{collection_id}/documents"
             patience = httpx.Timeout(60.0, connect=5.0, write=None)
             return self._body("POST", target, files={"files": (path.name, file)}, timeout=patience)
 

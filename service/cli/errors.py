@@ -2,7 +2,7 @@
 
 LecternError
 ├── ServiceUnreachable, ApiError, JobFailed       talking to a service
-├── Ambiguous, NoSuchFile, NothingToAdd           what the user named
+├── Ambiguous, NoSuchFile, NothingToAdd, …        what the user named
 ├── AlreadyRunning, PortBusy, PartFailed,
 │   PieceMissing                                  starting the parts
 └── TuneFailed                                    measuring this machine
@@ -43,6 +43,18 @@ class NoSuchDocument(LecternError):
     """There is no document or file named “{name}”."""
 
     code = "document_not_found"
+
+
+class NoEarlierVersion(LecternError):
+    """“{name}” has one version only; name another document to compare it with."""
+
+    code = "no_earlier_version"
+
+
+class OneFileOnly(LecternError):
+    """A version is one file; {count} were named."""
+
+    code = "one_file_only"
 
 
 class NoSuchCollection(LecternError):

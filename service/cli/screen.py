@@ -55,7 +55,10 @@ class Screen:
 
     def block(self, text: object, indent: int, style: str = "") -> None:
         """Print a paragraph of a result, indented; wrapped only where a terminal would cut it."""
-        words = Text(plain(text), style=style)
+        self.paragraph(Text(plain(text), style=style), indent)
+
+    def paragraph(self, words: Text, indent: int) -> None:
+        """Print a paragraph whose words are plain and styled already."""
         if self.out.is_terminal:
             self.out.print(Padding(words, (0, 0, 0, indent)))
         else:

@@ -2,6 +2,7 @@
 
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 
 from service.cli.catalogue import find_document, open_collection
@@ -23,7 +24,7 @@ def run(arguments: Namespace) -> int:
         if screen.as_json:
             screen.result({"document": document, "estimate": estimate})
         else:
-            print_estimate(screen, document["name"], estimate)
+            print_estimate(screen, f"A summary of {document['name']}", estimate)
         return 0
     if arguments.night:
         _leave(screen, document, client.post("/v1/jobs", {**wanted, "when": "night"}))
@@ -52,6 +53,13 @@ def _form(arguments: Namespace) -> Record:
 
 def follow_summary(client: Client, screen: Screen, job_id: str) -> Record:
     """Show a summary job's progress and sections until its result is there."""
+    return follow(client, screen, job_id, print_section)
+
+
+def follow(
+    client: Client, screen: Screen, job_id: str, tell: Callable[[Screen, Record], None]
+) -> Record:
+    """Show a job's progress, and by `tell` each part of its result, until it is whole."""
     with screen.progress() as progress:
         bar = progress.add_task("reading", total=100, remark="")
         for event in client.follow(job_id):
@@ -65,7 +73,7 @@ def follow_summary(client: Client, screen: Screen, job_id: str) -> Record:
                     remark=of,
                 )
             elif event.name == "partial" and not screen.as_json:
-                print_section(screen, event.data)
+                tell(screen, event.data)
             elif event.name == "done":
                 return dict(event.data["result"])
             elif event.name == "error":

@@ -66,8 +66,20 @@ def _readable(folder: Path) -> Iterator[Path]:
             yield entry
 
 
-def send(client: Client, screen: Screen, collection_id: str, paths: Iterable[Path]) -> list[Upload]:
-    """Upload one file per request, so that a bad one does not keep the others out."""
+def send(
+    client: Client,
+    screen: Screen,
+    collection_id: str,
+    paths: Iterable[Path],
+    document_id: str | None = None,
+) -> list[Upload]:
+    """Upload one file per request, so that a bad one does not keep the others out.
+
+    With a document they are its new versions.
+    """
+    target = f"/v1/collections/{collection_id}/documents"
+    if document_id is not None:
+        target = f"/v1/documents/{document_id}/versions"
     uploads = [Upload(path) for path in paths]
     with screen.progress() as progress:
         for upload in uploads:
@@ -75,13 +87,19 @@ def send(client: Client, screen: Screen, collection_id: str, paths: Iterable[Pat
                 upload.path.name, total=upload.path.stat().st_size or 1, remark="sending"
             )
             try:
-                answer = client.upload(collection_id, upload.path, partial(progress.advance, bar))
-                upload.document = answer["documents"][0]
-                upload.job = next(iter(answer["jobs"]), None)
+                answer = client.upload(target, upload.path, partial(progress.advance, bar))
+                upload.document, upload.job = _taken(answer)
             except ApiError as error:
                 upload.error = {"code": error.code, "message": str(error)}
             progress.remove_task(bar)
     return uploads
+
+
+def _taken(answer: Record) -> tuple[Record, Record | None]:
+    """The document and its reading job, of an upload to a collection or of a new version."""
+    if "document" in answer:
+        return answer["document"], answer["job"]
+    return answer["documents"][0], next(iter(answer["jobs"]), None)
 
 
 def await_read(client: Client, screen: Screen, uploads: Iterable[Upload]) -> None:

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from ingest import blobs, library
+from ingest import blobs, library, versions
 from ingest.database import reading, writing
 from ingest.records import Original
 from service import uploads
-from service.deps import Identifier, Owner
+from service.deps import Identifier, OptionalId, Owner
 from service.schemas import library as schemas
 from service.schemas.jobs import JobAnswer, Uploaded
 from service.uploads import Incoming
@@ -89,12 +89,12 @@ def delete_document(document_id: Identifier, owner: Owner) -> dict[str, Any]:
     response_class=StreamingResponse,
     responses={200: {"content": {"application/octet-stream": {}}}},
 )
-def get_content(document_id: Identifier) -> StreamingResponse:
-    """The bytes that were uploaded, to be saved, never shown."""
+def get_content(document_id: Identifier, version_id: OptionalId = None) -> StreamingResponse:
+    """The bytes that were uploaded, to be saved, never shown; of the current version by default."""
     with reading() as session:
         document = library.document(session, document_id)
-    version = document.version
-    assert version is not None
+        assert document.version is not None
+        version = versions.get(session, document_id, version_id or document.version.id)
     return StreamingResponse(
         _slices(blobs.open(version.sha256)),
         media_type=document.media_type,

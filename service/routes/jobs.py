@@ -13,6 +13,7 @@ from service.schemas import jobs as schemas
 from service.streams import EventStream, awaited, happening, resume_point
 from workers import jobs, promises, submit
 from workers.jobs import Job, JobFilter
+from workers.states import JobKind
 from workers.wishes import Wish
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -33,26 +34,13 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 async def create_job(
     wanted: schemas.JobRequest, owner: Owner, request: Request, closing: Closing
 ) -> dict[str, Any] | JSONResponse:
-    """Ask for a summary of a document, or for an answer from a collection or one document.
+    """Ask for a summary, an answer from a collection or one document, or a comparison.
 
     With `dry_run: true` nothing is begun; the answer is 200 with what it would take.
     """
-    if isinstance(wanted, schemas.DigestRequest):
-        return (await run_in_threadpool(_digest, wanted, owner)).public()
-    if isinstance(wanted, schemas.SummaryRequest):
-        given = wanted.document_id, wanted.form, Wish(wanted.priority, owner, wanted.when)
-        if wanted.dry_run:
-            job = await run_in_threadpool(submit.estimate, *given)
-            return JSONResponse(await awaited(request, job, closing, ESTIMATE_SECONDS))
-        return (await run_in_threadpool(submit.summary, *given)).public()
-    job = await run_in_threadpool(
-        submit.question,
-        wanted.collection_id,
-        checked(wanted.question),
-        wanted.conversation_id,
-        wanted.document_id,
-        Wish(wanted.priority, owner),
-    )
+    job = await run_in_threadpool(_asked, wanted, owner)
+    if job.kind is JobKind.ESTIMATE:
+        return JSONResponse(await awaited(request, job, closing, ESTIMATE_SECONDS))
     return job.public()
 
 
@@ -104,8 +92,22 @@ async def follow_job(
     return EventStream(happening(job_id, resume_point(header, last_event_id), closing))
 
 
-def _digest(wanted: schemas.DigestRequest, owner: str) -> Job:
-    wish = Wish(wanted.priority, owner, wanted.when)
-    if wanted.document_ids is not None:
-        return submit.digest(wanted.document_ids, wanted.form, wish)
-    return submit.collection_digest(str(wanted.collection_id), wanted.form, wish)
+def _asked(wanted: schemas.Wanted, owner: str) -> Job:
+    if isinstance(wanted, schemas.QuestionRequest):
+        return submit.question(
+            wanted.collection_id,
+            checked(wanted.question),
+            wanted.conversation_id,
+            wanted.document_id,
+            Wish(wanted.priority, owner),
+        )
+    wish, dry_run = Wish(wanted.priority, owner, wanted.when), wanted.dry_run
+    match wanted:
+        case schemas.SummaryRequest():
+            return submit.summary(wanted.document_id, wanted.form, wish, dry_run=dry_run)
+        case schemas.DigestRequest():
+            documents = wanted.document_ids or submit.documents_of(str(wanted.collection_id))
+            return submit.digest(documents, wanted.form, wish, dry_run=dry_run)
+        case schemas.CompareRequest():
+            compared = submit.Compared(wanted.wanted, wanted.subject, wanted.language)
+            return submit.compare(compared, wish, dry_run=dry_run)

@@ -1,14 +1,14 @@
 """Pages of a document: their text, their picture, and where words stand on it."""
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from ingest import blobs, library, sandbox
+from ingest import blobs, library, sandbox, versions
 from ingest.database import reading
 from ingest.sandbox import Limits
 from ingest.sniff import PDF
@@ -23,49 +23,60 @@ VIEWS_AT_ONCE = 4
 VIEW_SECONDS = 20.0
 WIDEST = 4_000
 CACHED_SECONDS = 600
+CURRENT_SECONDS = 60  #: of a page whose document may get another version
 
 Shown = TypeVar("Shown")
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page that is meant."""
+
+    document_id: str
+    number: int
+    version_id: str | None  #: None: the current one
+
+
+def _place(document_id: Identifier, number: PageNumber, version_id: OptionalId = None) -> Place:
+    return Place(document_id, number, version_id)
+
+
+Meant = Annotated[Place, Depends(_place)]
+
+
 @router.get("", response_model=schemas.Page)
-def get_page(
-    document_id: Identifier, number: PageNumber, version_id: OptionalId = None
-) -> dict[str, Any]:
+def get_page(page: Meant) -> dict[str, Any]:
     """The text of a page, of the current version unless another is named."""
     with reading() as session:
-        return library.page(session, document_id, number, version_id).public()
+        return library.page(session, page.document_id, page.number, page.version_id).public()
 
 
 @router.get("/boxes", response_model=schemas.Boxes)
 async def get_boxes(
-    request: Request,
-    document_id: Identifier,
-    number: PageNumber,
-    char_start: Offset,
-    char_end: Offset,
+    request: Request, page: Meant, char_start: Offset, char_end: Offset
 ) -> dict[str, Any]:
     """Where a span stands on a page of a PDF. 422 `no_page_image` for other documents."""
 
     def find(path: Path) -> dict[str, Any]:
-        return asdict(sandbox.boxes(path, number, char_start, char_end, _limits()))
+        return asdict(sandbox.boxes(path, page.number, char_start, char_end, _limits()))
 
-    return await _viewed(request, document_id, number, find)
+    return await _viewed(request, page, find)
 
 
 @router.get("/image", response_class=Response, responses={200: {"content": {"image/png": {}}}})
 async def get_image(
     request: Request,
-    document_id: Identifier,
-    number: PageNumber,
+    page: Meant,
     width: Annotated[int, Query(ge=16, le=WIDEST, description="pixels")] = 1_000,
 ) -> Response:
     """A page of a PDF as a picture. 422 `no_page_image` for other documents."""
 
     def draw(path: Path) -> bytes:
-        return sandbox.image(path, number, width, _limits())
+        return sandbox.image(path, page.number, width, _limits())
 
-    picture = await _viewed(request, document_id, number, draw)
-    caching = {"Cache-Control": f"private, max-age={CACHED_SECONDS}"}
+    picture = await _viewed(request, page, draw)
+    fresh = CACHED_SECONDS if page.version_id else CURRENT_SECONDS
+    caching = {"Cache-Control": f"private, max-age={fresh}"}
     return Response(picture, media_type="image/png", headers=caching)
 
 
@@ -73,23 +84,20 @@ def _limits() -> Limits:
     return replace(Limits.from_settings(), seconds=VIEW_SECONDS)
 
 
-async def _viewed(
-    request: Request, document_id: str, number: int, view: Callable[[Path], Shown]
-) -> Shown:
+async def _viewed(request: Request, page: Place, view: Callable[[Path], Shown]) -> Shown:
     def look() -> Shown:
-        with blobs.local_path(_original(document_id, number)) as path:
+        with blobs.local_path(_original(page)) as path:
             return view(path)
 
     # Its own limiter: those who wait for a picture take no thread from anybody else.
     return await to_thread.run_sync(look, limiter=request.app.state.views)
 
 
-def _original(document_id: str, number: int) -> str:
+def _original(meant: Place) -> str:
     """Hash of the PDF that has this page."""
     with reading() as session:
-        document = library.document(session, document_id)
+        document = library.document(session, meant.document_id)
         if document.media_type != PDF:
             raise NoPageImage(media_type=document.media_type)
-        library.page(session, document_id, number)
-    assert document.version is not None
-    return document.version.sha256
+        page = library.page(session, meant.document_id, meant.number, meant.version_id)
+        return versions.get(session, meant.document_id, page.version_id).sha256

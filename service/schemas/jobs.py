@@ -1,11 +1,12 @@
 """The shapes of jobs, their steps, and the wishes that begin them."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
 from service.schemas.forms import Answering, Asking, ErrorCode, Id, LongText, OwnerName, Priority
-from service.schemas.library import Document
+from service.schemas.library import Document, Version
 from workers.states import JobKind, JobStatus, Lane, When
 from workers.styles import Form, Style, Tongue
 from workers.submit import MOST_DOCUMENTS
@@ -79,7 +80,7 @@ class Job(Answering):
     document_id: str | None
     params: dict[str, Any]
     progress: Progress
-    result: dict[str, Any] | None = Field(description="by kind: Answer, Summary, …")
+    result: dict[str, Any] | None = Field(description="by kind: Answer, Summary, Comparison, …")
     error: ErrorCode | None
     waiting: Waiting | None
     estimate: Promise | None
@@ -127,6 +128,14 @@ class Uploaded(Answering):
     jobs: list[Job]
 
 
+class UploadedVersion(Answering):
+    """What became of a new version of a document, and the job that reads it."""
+
+    document: UploadedDocument = Field(description="as it is now, with the version readers see")
+    version: Version
+    job: Job
+
+
 class Step(Answering):
     """A unit of a job's work."""
 
@@ -148,7 +157,18 @@ class Steps(Answering):
     steps: list[Step]
 
 
-class FormRequest(Asking):
+COMPARED = 10  #: documents or versions at once: every pair of them is aligned
+
+
+class BatchRequest(Asking):
+    """What every job that nobody waits for may be asked with."""
+
+    priority: Priority = 0
+    when: When = When.NOW
+    dry_run: bool = Field(False, description="only say what it would take")
+
+
+class FormRequest(BatchRequest):
     """How a summary is wanted."""
 
     style: Style = Style.STANDARD
@@ -159,8 +179,6 @@ class FormRequest(Asking):
     instruction: str | None = Field(
         None, max_length=2_000, description="what the custom style is to do"
     )
-    priority: Priority = 0
-    when: When = When.NOW
 
     @model_validator(mode="after")
     def _instruction_with_custom(self) -> Self:
@@ -180,7 +198,6 @@ class SummaryRequest(FormRequest):
 
     kind: Literal["summary"]
     document_id: Id
-    dry_run: bool = Field(False, description="only say what it would take")
 
 
 class DigestRequest(FormRequest):
@@ -212,9 +229,42 @@ class QuestionRequest(Asking):
     priority: Priority = 0
 
 
-JobRequest = Annotated[
-    SummaryRequest | DigestRequest | QuestionRequest, Field(discriminator="kind")
-]
+class CompareRequest(BatchRequest):
+    """Compare documents as they are now, or certain versions."""
+
+    kind: Literal["compare"]
+    document_ids: list[Id] | None = Field(None, min_length=2, max_length=COMPARED)
+    versions: list[tuple[Id, Id]] | None = Field(
+        None, min_length=2, max_length=COMPARED, description="[document_id, version_id], …"
+    )
+    focus: Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
+        None, description="a subject: what does not concern it is left out"
+    )
+    language: Literal["en", "zh-TW"] | None = Field(
+        None, description="of the overview; the documents' own by default"
+    )
+
+    @model_validator(mode="after")
+    def _distinct_ones_of_one_kind(self) -> Self:
+        if (self.document_ids is None) is (self.versions is None):
+            raise ValueError("give either document_ids or versions")
+        if len(set(self.wanted)) < len(self.wanted):
+            raise ValueError("name each only once")
+        return self
+
+    @property
+    def subject(self) -> str | None:
+        """What to look for, without blank ends."""
+        return (self.focus or "").replace("\0", "").strip() or None  # Postgres keeps no NUL
+
+    @property
+    def wanted(self) -> Sequence[tuple[str, str | None]]:
+        """Documents, each with the version that is meant if it is not the current one."""
+        return self.versions or [(document_id, None) for document_id in self.document_ids or ()]
+
+
+Wanted = SummaryRequest | DigestRequest | CompareRequest | QuestionRequest
+JobRequest = Annotated[Wanted, Field(discriminator="kind")]
 
 
 class NewPriority(Asking):

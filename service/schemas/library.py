@@ -38,6 +38,19 @@ class Version(Answering):
     empty_pages: list[int] = Field(description="pages without text")
 
 
+class ListedVersion(Version):
+    """A version in the list of all."""
+
+    created_at: float
+    current: bool = Field(description="what readers see, and what is searched")
+
+
+class Versions(Answering):
+    """The versions of a document, newest first."""
+
+    versions: list[ListedVersion]
+
+
 class Document(Answering):
     """One file of a collection."""
 

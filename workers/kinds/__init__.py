@@ -1,11 +1,13 @@
 """The kinds of jobs: each module plans its steps, runs them and settles what they leave."""
 
+from workers.kinds.comparison import COMPARISON
 from workers.kinds.deletion import DELETION
 from workers.kinds.digest import DIGEST
+from workers.kinds.estimating import ESTIMATE
 from workers.kinds.question import QUESTION
 from workers.kinds.reading import READING
 from workers.kinds.searching import SEARCH
-from workers.kinds.summary import ESTIMATE, SUMMARY
+from workers.kinds.summary import SUMMARY
 from workers.states import JobKind
 from workers.work import Kind
 
@@ -17,4 +19,5 @@ KINDS: dict[JobKind, Kind] = {
     JobKind.QUESTION: QUESTION,
     JobKind.SEARCH: SEARCH,
     JobKind.DELETE: DELETION,
+    JobKind.COMPARE: COMPARISON,
 }

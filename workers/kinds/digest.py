@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from ingest.database import reading
 from workers import estimates
 from workers.estimates import Expected
 from workers.jobs import Job, Step
@@ -24,6 +25,22 @@ DOCUMENT_STRIDE = 10_000_000  #: ordinals of the steps of one document
 
 def outline(work: Work) -> Output:
     """Cut all documents into sections, and say what they will take together."""
+    outlined, together = _outlined(work)
+    with work.write() as session:
+        made = estimates.made(session, work.job, together, work.tools.language.speed())
+        estimates.keep(session, work.job.id, made)
+    return Output(outlined)
+
+
+def estimate(work: Work) -> Output:
+    """What a digest would take if it were asked for now."""
+    _, together = _outlined(work)
+    with reading() as session:
+        made = estimates.made(session, work.job, together, work.tools.language.speed())
+    return Output(made.public())
+
+
+def _outlined(work: Work) -> tuple[dict[str, Any], Expected]:
     outlines, costs = [], []
     form = Form.of(work.job.params["form"])
     for document_id, version_id in work.job.params["versions"]:
@@ -37,11 +54,8 @@ def outline(work: Work) -> Output:
         prompt_tokens=sum(cost.prompt_tokens for cost in costs),
         written_tokens=sum(cost.written_tokens for cost in costs),
     )
-    with work.write() as session:
-        made = estimates.made(session, work.job, together, work.tools.language.speed())
-        estimates.keep(session, work.job.id, made)
     form = resolved(form, Tongue(outlines[0]["form"]["language"]), work.tools.language)
-    return Output({"outlines": outlines, "form": asdict(form)})
+    return {"outlines": outlines, "form": asdict(form)}, together
 
 
 def plan(_job: Job, done: Sequence[Step]) -> Plan:

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
-
-from ingest import blobs, lexical, library, sandbox, split
-from ingest.database import new_id
+from ingest import blobs, lexical, library, sandbox, split, versions
+from ingest.database import new_id, reading
 from ingest.errors import EmptyDocument, ReadingCancelled
 from ingest.settings import settings
 from ingest.spans import Page, Passage
@@ -50,7 +48,7 @@ def parse(work: Work) -> Output:
     """File → pages and chunks, in a killable process, streamed into the database."""
     began = time.monotonic()
     version = _begin(work)
-    _clear_index(work)
+    _clear_index(work, version.id)
     intake = _Intake()
     try:
         _take_in(work, version, intake)
@@ -99,20 +97,22 @@ def _begin(work: Work) -> _Version:
     """Mark the document as being read and clear what an interrupted try left."""
     with work.write() as session:
         document = session.get_one(DocumentRow, work.job.document_id)
-        newest = select(VersionRow).where(VersionRow.document_id == document.id)
-        version = session.scalars(newest.order_by(VersionRow.number.desc())).first()
-        assert version is not None, "a document is stored with its first version"
-        document.status = DocumentStatus.READING
-        library.clear_contents(session, document.id)
+        new = work.job.params.get("version_id")
+        version = session.get_one(VersionRow, new or document.current_version_id)
+        if new is None:  # otherwise readers go on with the version they see
+            document.status = DocumentStatus.READING
+        library.clear_contents(session, [version.id])
         return _Version(version.id, version.sha256, document.media_type)
 
 
-def _clear_index(work: Work) -> None:
+def _clear_index(work: Work, version_id: str) -> None:
     """Vectors of an earlier reading would crowd out the new ones: SQL no longer knows them."""
     document_id = str(work.job.document_id)
     earlier = jobs.JobFilter(kind=JobKind.READ, document_id=document_id, limit=2)
     if work.step.claims > 1 or len(jobs.listing(earlier)) > 1:
-        work.tools.index.remove_documents(str(work.job.collection_id), [document_id])
+        with reading() as session:
+            kept = [one for one in versions.indexed(session, document_id) if one != version_id]
+        work.tools.index.keep_versions(str(work.job.collection_id), document_id, kept)
 
 
 def _write(work: Work, version_id: str, intake: _Intake) -> None:

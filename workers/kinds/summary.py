@@ -12,7 +12,7 @@ from typing import Any
 from workers import estimates
 from workers.jobs import Job, Step
 from workers.kinds import condensing
-from workers.kinds.outlining import estimate, merges_expected, outline
+from workers.kinds.outlining import merges_expected, outline
 from workers.kinds.tree import tree
 from workers.states import StepStatus
 from workers.styles import Style
@@ -132,12 +132,6 @@ def fitting(current: Sequence[Step], budget: int) -> Iterator[Sequence[Step]]:
         begin = end
 
 
-def planned_estimate(_job: Job, done: Sequence[Step]) -> Plan:
-    """One step is all."""
-    found = done[0].output
-    return Plan(Progress(1 if found else 0, 1, "estimating"), result=found)
-
-
 SUMMARY = Kind(
     runners={
         "outline": outline,
@@ -149,4 +143,3 @@ SUMMARY = Kind(
     plan=plan,
     settle=estimates.settle,
 )
-ESTIMATE = Kind(runners={"estimate": estimate}, plan=planned_estimate)

@@ -1,0 +1,89 @@
+"""A version of a document as it is compared: its statements, and the vectors of its chunks."""
+
+import hashlib
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from ingest import embed
+from ingest.database import reading
+from ingest.sniff import PDF
+from ingest.tables import ChunkRow, DocumentRow, PageRow, VersionRow
+from workers.comparing.statements import Statement, statements
+from workers.errors import DocumentNotReady
+from workers.outline import coverage
+
+#: Changes with how texts are cut into statements and compared: part of every content key.
+VERSION = 1
+#: A title above more chunks, and above a larger share of all, says nothing of what is below it.
+COVERED_CHUNKS, COVERED = 8, 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One side of a comparison."""
+
+    document_id: str
+    version_id: str
+    statements: tuple[Statement, ...]
+    vectors: Mapping[int, Any]  #: by ordinal of the chunk; without chunks that have none
+    digest: str  #: of its text and titles
+    coverage: dict[str, Any]
+
+
+def load(version_id: str, check: Callable[[], None]) -> Source:
+    """Read a version out of the database. Raises DocumentNotReady when it is there no more.
+
+    `check` is called again and again and may raise.
+    """
+    with reading() as session:
+        version = session.get(VersionRow, version_id)
+        if version is None:
+            raise DocumentNotReady(status="deleted")
+        document = session.get_one(DocumentRow, version.document_id)
+        of_version = select(ChunkRow).where(ChunkRow.version_id == version_id)
+        chunks = list(session.scalars(of_version.order_by(ChunkRow.ordinal)))
+        texts = select(PageRow.number, PageRow.text).where(PageRow.version_id == version_id)
+        pages = dict(session.execute(texts.order_by(PageRow.number)).all())
+    empty = [int(number) for number in version.empty_pages.split(",") if number]
+    printed = document.media_type == PDF
+    found = statements(pages, _Titles(chunks).at, printed=printed, check=check)
+    return Source(
+        document_id=version.document_id,
+        version_id=version_id,
+        statements=tuple(found),
+        vectors={c.ordinal: embed.from_blob(c.embedding) for c in chunks if c.embedding},
+        digest=_digest(pages, chunks, printed),
+        coverage=coverage(chunks, pages, empty),
+    )
+
+
+class _Titles:
+    """The chunk and the title that a place lies in."""
+
+    def __init__(self, chunks: Sequence[ChunkRow]) -> None:
+        counts = Counter(chunk.heading for chunk in chunks)
+        most = max(COVERED_CHUNKS, COVERED * len(chunks))
+        self._begins = [(chunk.page, chunk.char_start) for chunk in chunks]
+        self._found = [
+            (chunk.ordinal, chunk.heading if counts[chunk.heading] <= most else "")
+            for chunk in chunks
+        ]
+
+    def at(self, page: int, place: int) -> tuple[int, str]:
+        """Of the chunk that begins last before the place."""
+        number = bisect_right(self._begins, (page, place)) - 1
+        return self._found[number] if number >= 0 else (0, "")
+
+
+def _digest(pages: Mapping[int, str], chunks: Sequence[ChunkRow], printed: bool) -> str:
+    told = hashlib.sha256(f"{VERSION}:{printed}".encode())
+    for number, text in pages.items():
+        told.update(f"\f{number}\n{text}".encode())
+    for chunk in chunks:
+        told.update(f"\f{chunk.page}:{chunk.char_start}:{chunk.heading}".encode())
+    return told.hexdigest()
