@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.citations import sentence_spans, tokens_of
+from workers.citations import tokens_of
 from workers.meaning import WORDS_ONLY
+from workers.sentences import sentence_spans
 from workers.summaries.faithful import faithful
 
 SOURCE = (

@@ -6,7 +6,7 @@ from fakes import Office, first_step, new_collection, read, store
 from ingest.database import reading, writing
 from ingest.errors import CollectionNotFound, DocumentNotFound
 from ingest.tables import DocumentRow, DocumentStatus
-from workers import jobs, steps, submit
+from workers import jobs, openings, submit
 from workers.errors import ConversationNotFound, DocumentNotReady
 from workers.jobs import Job, JobFilter
 from workers.kinds import KINDS
@@ -121,7 +121,7 @@ def test_deleting_a_collection_stops_its_questions_too(collection: str) -> None:
 def test_a_wish_that_fails_half_way_leaves_nothing(
     collection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submit, "new_step", lambda *_: 1 / 0)
+    monkeypatch.setattr(openings, "new_step", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         submit.question(collection, "When?", None)
     with reading() as session:

@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from ingest.search import Found
+from workers.sentences import sentence_spans
 
 #: Share of a sentence's weight that its source must hold, and of its tokens in the same order.
 COVERED, ORDERED = 0.7, 0.5
@@ -37,13 +38,6 @@ WORD = re.compile(
     r"\d+(?:[.,/]\d+)*%?|[^\W\d_\u2e80-\u9fff\uf900-\ufaff]+|[\u2e80-\u9fff\uf900-\ufaff]+"
 )
 CJK_RUN = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff]")
-SENTENCE_END = re.compile(
-    r"(?<=[。！？；…])[」』）”’]*|(?<=[.!?])[\"')\]”’]*(?=\s+[^a-z\s])|\n{2,}|\n(?=\s*(?:[-*•|]|\d+[.)]))"
-)
-FULL_STOPS = (".", "!", "?", "。", "！", "？", "；", "…")
-CLOSING = '」』）”’")] \n'  #: may follow a full stop
-LINE_END = re.compile(r"\n(?=[A-Z0-9\u2e80-\u9fff])")
-SHORT_LINE = 0.7  #: of the longest line of the text
 MARKER = re.compile(r"\s*[\[【]\s*\d{1,3}(?:\s*[,，]\s*\d{1,3})*\s*[\]】]")
 
 
@@ -160,38 +154,6 @@ def tokens_of(text: str) -> Tokens:
         pairs = [first + second for first, second in pairwise(run)] if CJK_RUN.match(run) else []
         tokens += pairs or [run]
     return tuple(tokens)
-
-
-def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
-    """(start, end) of each sentence, without the white space around it."""
-    begin = 0
-    for end in _sentence_ends(text):
-        piece = text[begin:end]
-        if piece.strip():
-            yield begin + len(piece) - len(piece.lstrip()), begin + len(piece.rstrip())
-        begin = end
-
-
-def whole_sentences(text: str) -> str:
-    """The text without a last sentence that was broken off; a single one stays as it is."""
-    spans = list(sentence_spans(text))
-    if len(spans) < 2 or text.rstrip(CLOSING).endswith(FULL_STOPS):
-        return text
-    return text[: spans[-2][1]]
-
-
-def _sentence_ends(text: str) -> list[int]:
-    """Where sentences end: at their marks, and at lines that stop short of the margin.
-
-    Titles and page headers have no full stop, but the next line begins with a capital although
-    there was room left on theirs.
-    """
-    ends = {match.end() for match in SENTENCE_END.finditer(text)} | {len(text)}
-    margin = SHORT_LINE * max(map(len, text.split("\n")))
-    for match in LINE_END.finditer(text):
-        if match.start() - text.rfind("\n", 0, match.start()) < margin:
-            ends.add(match.end())
-    return sorted(ends)
 
 
 def places_of(passage: Found) -> Iterator[Place]:

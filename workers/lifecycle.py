@@ -14,8 +14,8 @@ from workers import ending, events, steps
 from workers.errors import Cancelled
 from workers.jobs import Job, Step, job_of, planned_steps
 from workers.kinds import KINDS
+from workers.openings import new_step
 from workers.states import UNSTARTED, WANTED, JobStatus, StepStatus
-from workers.submit import new_step
 from workers.tables import JobRow, StepRow
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from workers import prompts
-from workers.citations import Sentence, carrier, sentence_spans, tokens_of, without_markers
+from workers.citations import Sentence, carrier, tokens_of, without_markers
 from workers.comparing.words import Sort, words_of
+from workers.sentences import sentence_spans
 from workers.styles import Tongue
 
 LONGEST = 800  #: characters of a difference that a model is shown

@@ -11,42 +11,29 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from ingest import library
-from ingest.database import new_id, now, reading, writing
-from ingest.errors import CollectionNotFound, DocumentNotFound, VersionNotFound
+from ingest.database import reading, writing
 from ingest.records import Document
-from ingest.tables import CollectionRow, DocumentRow, DocumentStatus, VersionRow
-from workers import dispatcher
+from ingest.tables import DocumentRow, DocumentStatus
+from workers import dispatcher, subjects
 from workers.conversations import open_turn
-from workers.errors import DigestImpossible, DocumentNotReady
+from workers.errors import DigestImpossible
 from workers.jobs import Job, JobFilter, listing, request_cancel
-from workers.states import TERMINAL, JobKind, JobStatus, Lane, StepStatus
+from workers.openings import add_job
+from workers.states import TERMINAL, JobKind
 from workers.styles import AS_USUAL, Form
-from workers.tables import JobDocumentRow, JobRow, StepRow
+from workers.tables import JobDocumentRow, JobRow
 from workers.wishes import PLAIN, Wish
 
-#: Where each kind of job begins; its later steps are decided in `workers.kinds`.
-FIRST_STEP = {
-    JobKind.READ: "parse",
-    JobKind.SUMMARY: "outline",
-    JobKind.DIGEST: "outline",
-    JobKind.ESTIMATE: "estimate",
-    JobKind.QUESTION: "retrieve",
-    JobKind.SEARCH: "search",
-    JobKind.DELETE: "erase",
-    JobKind.COMPARE: "survey",
-}
-INTERACTIVE = frozenset({JobKind.QUESTION, JobKind.SEARCH, JobKind.ESTIMATE})
 MOST_DOCUMENTS = 200  #: that one job may be about
-NOTHING_DONE = {"percent": 0, "done": 0, "total": 0, "stage": "queued"}
 
 
 def read(document_id: str, version_id: str | None = None, wish: Wish = PLAIN) -> Job:
     """Read a stored document, or a version that takes its place: parse, chunk, embed, index."""
     with writing() as session:
-        document = _document(session, document_id)
+        document = subjects.document(session, document_id)
         new = version_id not in (None, document.current_version_id)
         given = {"version_id": version_id} if new else {}
-        row = _add(session, JobKind.READ, document.collection_id, given, document_id)
+        row = add_job(session, JobKind.READ, document.collection_id, given, document_id)
         job = wish.grant(row)
     dispatcher.dispatch()
     return job
@@ -88,7 +75,7 @@ def documents_of(collection_id: str) -> list[str]:
     Raises CollectionNotFound, DigestImpossible.
     """
     with reading() as session:
-        _collection(session, collection_id)
+        subjects.collection(session, collection_id)
         query = select(DocumentRow.id).where(
             DocumentRow.collection_id == collection_id, DocumentRow.status == DocumentStatus.READY
         )
@@ -140,13 +127,13 @@ def _of_documents(
     meanwhile is not part of it.
     """
     with writing() as session:
-        rows = [_readable(session, document_id) for document_id, _ in documents]
+        rows = [subjects.readable(session, document_id) for document_id, _ in documents]
         collections, ids = {row.collection_id for row in rows}, {row.id for row in rows}
         versions = [
-            [row.id, _version(session, row, version_id)]
+            [row.id, subjects.version(session, row, version_id)]
             for row, (_, version_id) in zip(rows, documents, strict=True)
         ]
-        row = _add(
+        row = add_job(
             session,
             kind,
             collections.pop() if len(collections) == 1 else None,
@@ -172,11 +159,11 @@ def question(
     Without a conversation a new one is begun.
     """
     with writing() as session:
-        _collection(session, collection_id)
+        subjects.collection(session, collection_id)
         if document_id is not None:
-            _readable(session, document_id, collection_id)
+            subjects.readable(session, document_id, collection_id)
         given = {"question": question}
-        row = _add(session, JobKind.QUESTION, collection_id, given, document_id)
+        row = add_job(session, JobKind.QUESTION, collection_id, given, document_id)
         conversation = open_turn(session, row.id, collection_id, question, conversation_id)
         row.params = {"question": question, "conversation_id": conversation}
         job = wish.grant(row)
@@ -187,8 +174,8 @@ def question(
 def search(collection_id: str, query: str, limit: int, wish: Wish = PLAIN) -> Job:
     """Find passages, without an answer."""
     with writing() as session:
-        _collection(session, collection_id)
-        row = _add(session, JobKind.SEARCH, collection_id, {"query": query, "limit": limit})
+        subjects.collection(session, collection_id)
+        row = add_job(session, JobKind.SEARCH, collection_id, {"query": query, "limit": limit})
         job = wish.grant(row)
     dispatcher.dispatch()
     return job
@@ -197,11 +184,11 @@ def search(collection_id: str, query: str, limit: int, wish: Wish = PLAIN) -> Jo
 def delete_document(document_id: str, wish: Wish = PLAIN) -> Job:
     """Hide a document at once, stop what works on it, and remove every trace of it."""
     with writing() as session:
-        document = _document(session, document_id)
+        document = subjects.document(session, document_id)
         library.hide_document(session, document_id)
         _cancel_jobs(session, _drawing_on([document_id]))
         params = {"document_ids": [document_id], "collection": False}
-        job = wish.grant(_add(session, JobKind.DELETE, document.collection_id, params))
+        job = wish.grant(add_job(session, JobKind.DELETE, document.collection_id, params))
     dispatcher.dispatch()
     return job
 
@@ -212,88 +199,9 @@ def delete_collection(collection_id: str, wish: Wish = PLAIN) -> Job:
         ids = library.hide_collection(session, collection_id)
         _cancel_jobs(session, _drawing_on(ids) | (JobRow.collection_id == collection_id))
         params = {"document_ids": ids, "collection": True}
-        job = wish.grant(_add(session, JobKind.DELETE, collection_id, params))
+        job = wish.grant(add_job(session, JobKind.DELETE, collection_id, params))
     dispatcher.dispatch()
     return job
-
-
-def _add(
-    session: Session,
-    kind: JobKind,
-    collection_id: str | None,
-    params: dict[str, Any],
-    document_id: str | None = None,
-) -> JobRow:
-    moment = now(session)
-    lane = Lane.INTERACTIVE if kind in INTERACTIVE else Lane.BATCH
-    row = JobRow(
-        id=new_id("job"),
-        kind=kind,
-        status=JobStatus.QUEUED,
-        lane=lane,
-        priority=0,
-        collection_id=collection_id,
-        document_id=document_id,
-        params=params,
-        progress=NOTHING_DONE,
-        created_at=moment,
-    )
-    session.add(row)
-    session.flush()
-    session.add(new_step(row, FIRST_STEP[kind], 0, {}, moment))
-    if document_id:
-        session.add(JobDocumentRow(job_id=row.id, document_id=document_id))
-    return row
-
-
-def new_step(job: JobRow, kind: str, ordinal: int, given: dict[str, Any], moment: float) -> StepRow:
-    """A step of `job` that may be published at once."""
-    return StepRow(
-        id=new_id("step"),
-        job_id=job.id,
-        kind=kind,
-        ordinal=ordinal,
-        lane=job.lane,
-        status=StepStatus.READY,
-        input=given,
-        created_at=moment,
-    )
-
-
-def _document(session: Session, document_id: str) -> DocumentRow:
-    row = session.get(DocumentRow, document_id)
-    if row is None or row.status == DocumentStatus.DELETING:
-        raise DocumentNotFound(id=document_id)
-    return row
-
-
-def _readable(session: Session, document_id: str, collection_id: str | None = None) -> DocumentRow:
-    """A document that has been read; in another collection than the given one it is not there."""
-    row = _document(session, document_id)
-    if collection_id not in (None, row.collection_id):
-        raise DocumentNotFound(id=document_id)
-    if row.status != DocumentStatus.READY:
-        raise DocumentNotReady(status=row.status)
-    return row
-
-
-def _version(session: Session, document: DocumentRow, version_id: str | None) -> str | None:
-    """The id of a version of the document that has been read; the current one by default."""
-    if version_id is None:
-        return document.current_version_id
-    version = session.get(VersionRow, version_id)
-    if version is None or version.document_id != document.id:
-        raise VersionNotFound(id=document.id, version=version_id)
-    if version.page_count is None:
-        raise DocumentNotReady(status=DocumentStatus.READING)
-    return version.id
-
-
-def _collection(session: Session, collection_id: str) -> CollectionRow:
-    row = session.get(CollectionRow, collection_id)
-    if row is None or row.deleting:
-        raise CollectionNotFound(id=collection_id)
-    return row
 
 
 def _drawing_on(document_ids: list[str]) -> ColumnElement[bool]:

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 
-from workers.citations import SUBSTANCE, Tokens, carrier, runs, sentence_spans, tokens_of
+from workers.citations import SUBSTANCE, Tokens, carrier, runs, tokens_of
 from workers.citations import weight_of as weigh
 from workers.meaning import Meaning
+from workers.sentences import sentence_spans
 
 #: Changes with the rules below: part of the content keys of what they have judged.
 VERSION = 1

@@ -4,7 +4,7 @@ from functools import cache
 
 from opencc import OpenCC
 
-from workers.citations import sentence_spans
+from workers.sentences import sentence_spans
 
 
 def traditional(text: str) -> str:

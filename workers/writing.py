@@ -12,10 +12,10 @@ from langchain_core.runnables import Runnable
 from langchain_openai.chat_models.base import OpenAIContextOverflowError
 
 from workers import usage
-from workers.citations import whole_sentences
 from workers.errors import LanguageModelUnavailable, ServerPromptTooLong
 from workers.language import Limits
 from workers.sanitiser import Sanitiser, clean
+from workers.sentences import whole_sentences
 from workers.thinking import Thinking
 from workers.work import Work
 

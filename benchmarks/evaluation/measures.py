@@ -15,8 +15,8 @@ from typing import Any
 
 from ingest.embed import Embedder
 from ingest.words import words
-from workers.citations import sentence_spans
 from workers.meaning import Meaning
+from workers.sentences import sentence_spans
 from workers.summaries.lengths import off
 from workers.support import Support, supported
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ingest.words import STOP, words
-from workers.citations import CLOSING, FULL_STOPS, sentence_spans
 from workers.language import CJK
 from workers.meaning import WORDS_ONLY, Meaning
+from workers.sentences import CLOSING, FULL_STOPS, sentence_spans
 from workers.summaries.lengths import length_of
 from workers.summaries.spoken import SMALL_TALK, readable, speakers
 

@@ -14,9 +14,9 @@ from typing import Any
 from langchain_core.prompts import ChatPromptTemplate
 
 from workers import prompts, steps, support, usage, writing
-from workers.citations import sentence_spans
 from workers.language import Language
 from workers.meaning import WORDS_ONLY, Meaning
+from workers.sentences import sentence_spans
 from workers.styles import Style, Tongue
 from workers.summaries import central, faithful, lengths, minutes
 from workers.summaries.minutes import Item
