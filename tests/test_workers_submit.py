@@ -6,7 +6,7 @@ from fakes import Office, first_step, new_collection, read, store
 from ingest.database import reading, writing
 from ingest.errors import CollectionNotFound, DocumentNotFound
 from ingest.tables import DocumentRow, DocumentStatus
-from workers import jobs, openings, submit
+from workers import jobs, openings, steps, submit
 from workers.errors import ConversationNotFound, DocumentNotReady
 from workers.jobs import Job, JobFilter
 from workers.kinds import KINDS
