@@ -9,6 +9,7 @@ from typing import Any
 from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
+from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
@@ -29,6 +30,7 @@ from service.routes import (
     webhooks,
 )
 from service.schemas.forms import Problem
+from service.schemas.summaries import Summary
 
 WEB = Path(__file__).parent / "web"
 ROUTES = (
@@ -78,7 +80,7 @@ def create_app() -> FastAPI:
     reference.install(app)
     app.add_route("/", _front_page, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=WEB, check_dir=False), name="static")
-    _describe_problems(app)
+    _describe_the_rest(app)
     return app
 
 
@@ -96,12 +98,19 @@ async def _front_page(_request: object) -> FileResponse:
     return FileResponse(index)
 
 
-def _describe_problems(app: FastAPI) -> None:
+def _describe_the_rest(app: FastAPI) -> None:
+    """Describe what no route names as its answer: problems, and what jobs end in."""
     described = app.openapi
+    models = models_json_schema(
+        [(model, "serialization") for model in (Problem, Summary)],
+        ref_template="#/components/schemas/{model}",
+    )
+    rest = models[1]["$defs"]
 
-    def with_problems() -> dict[str, Any]:
+    def with_the_rest() -> dict[str, Any]:
         description = described()
-        description["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
+        known = description["components"]["schemas"]
+        known.update({name: schema for name, schema in rest.items() if name not in known})
         return description
 
-    app.openapi = with_problems  # type: ignore[method-assign]
+    app.openapi = with_the_rest  # type: ignore[method-assign]
