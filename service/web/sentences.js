@@ -45,9 +45,11 @@ export const flowing = (text) => text
 /** In one line: how many of the sentences the documents carry. */
 export function verdict(sentences) {
   const claims = sentences.filter((one) => supportOf(one) !== "no_claim");
-  const good = claims.filter((one) => supportOf(one) !== "unsupported").length;
+  const count = (...wanted) => claims.filter((one) => wanted.includes(supportOf(one))).length;
+  const [good, similar] = [count("verified", "similar"), count("similar")];
   const all = good === claims.length;
   return h("p", { class: `fine ${all ? "good-text" : "warn-text"}`, testid: "verdict" },
     icon(all ? "check" : "question"),
-    t(all ? "verdict.all" : "verdict", { good, count: claims.length }));
+    t(all ? "verdict.all" : "verdict", { good, count: claims.length }),
+    similar > 0 && ` · ${t("verdict.similar", { count: similar })}`);
 }

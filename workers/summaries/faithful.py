@@ -7,22 +7,23 @@ source's order. A larger model's text passes as it is: its sentences are judged,
 
 from collections.abc import Iterator
 
-from workers.meaning import Meaning
+from workers.meaning import WORDS_ONLY, Meaning
 from workers.summaries.central import Span, central, mostly_cjk, quotable
 from workers.summaries.lengths import AIM, length_of
 from workers.summaries.spoken import readable, speakers
 from workers.support import Supported, supported
 
 #: Changes with the rules below: part of the content keys of what they have shaped.
-VERSION = 3
+VERSION = 4
 
 
 def faithful(written: str, source: str, length: int, meaning: Meaning, focus: str = "") -> str:
     """The carried sentences of `written`, filled up from `source` to about `length`."""
     kept, names = _Kept(length), speakers(source)
-    for sentence in supported(written, [source], meaning):
+    # Its own words must be the source's: what is only near in meaning may be invented.
+    for sentence in supported(written, [source], WORDS_ONLY):
         if sentence.places:
-            kept.add(_span(sentence), " ".join(sentence.text.split()))
+            kept.add(_span(sentence), readable(sentence.text, names))
     for span in _ranked(source, focus, meaning):
         if kept.full:
             break
