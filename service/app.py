@@ -23,13 +23,26 @@ from service.routes import (
     documents,
     jobs,
     pages,
+    schedules,
     state,
     versions,
+    webhooks,
 )
 from service.schemas.forms import Problem
 
 WEB = Path(__file__).parent / "web"
-ROUTES = (collections, documents, versions, pages, jobs, answers, conversations, state)
+ROUTES = (
+    collections,
+    documents,
+    versions,
+    pages,
+    jobs,
+    answers,
+    conversations,
+    schedules,
+    webhooks,
+    state,
+)
 DESCRIPTION = (
     "Documents in, summaries and cited answers out. Times are seconds since the epoch, offsets "
     "count Unicode code points, and every error is an RFC 9457 problem document with a stable code."

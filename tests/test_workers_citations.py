@@ -5,16 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.search import Found
-from workers.citations import (
-    neighbours,
-    places_of,
-    prove,
-    quoted,
-    sentence_spans,
-    tokens_of,
-    whole_sentences,
-    without_markers,
-)
+from workers.citations import neighbours, places_of, prove, quoted, tokens_of, without_markers
+from workers.sentences import sentence_spans, whole_sentences
 
 ALDER = (
     "Alder Road\nAt 03:40 on 14 November 2024 a trunk main broke under Alder Road. "

@@ -163,7 +163,7 @@ def test_a_focus_leaves_out_what_does_not_concern_it(
 
 
 def test_a_dry_run_says_what_it_would_take(office: Office, documents: list[Document]) -> None:
-    job = submit.estimate_comparison(wanted(documents))
+    job = submit.compare(wanted(documents), dry_run=True)
     assert job.lane is Lane.INTERACTIVE
     office.work(job)
     estimate = jobs.get(job.id).result or {}

@@ -13,6 +13,7 @@ from workers.jobs import Job
 from workers.promises import quantile, remaining
 from workers.states import JobStatus
 from workers.tables import EstimateRow, JobRow
+from workers.wishes import Wish
 
 TEN = Expected(steps=10, kept=0, prompt_tokens=10_000, written_tokens=1_000)
 SPEED = Speed(0.001, 0.01)
@@ -60,8 +61,8 @@ def test_others_are_waited_for_as_far_as_they_share_the_slots(document: str) -> 
     small = Expected(steps=1, kept=0, prompt_tokens=1_000, written_tokens=0)
     own = 1.0 + STEP_SECONDS
     assert estimated(submit.summary(document), small).wait == pytest.approx(own)
-    assert estimated(submit.summary(document, priority=1), small).wait == 0
-    late = estimated(submit.summary(document, priority=-1), small)
+    assert estimated(submit.summary(document, wish=Wish(priority=1)), small).wait == 0
+    late = estimated(submit.summary(document, wish=Wish(priority=-1)), small)
     assert late.wait == pytest.approx(WORK + 2 * own)
 
 
@@ -107,7 +108,7 @@ def test_a_jobs_own_pace_counts_more_the_further_it_is() -> None:
 
 
 def test_a_summary_is_estimated_before_and_while_it_runs(office: Office, document: str) -> None:
-    asked = submit.estimate(document)
+    asked = submit.summary(document, dry_run=True)
     office.work(asked)
     estimate: dict[str, Any] = jobs.get(asked.id).result or {}
     assert estimate["kept"] == 0
@@ -125,7 +126,7 @@ def test_a_summary_is_estimated_before_and_while_it_runs(office: Office, documen
 
 def test_what_was_paid_for_before_costs_nothing_again(office: Office, document: str) -> None:
     office.work(submit.summary(document))
-    asked = submit.estimate(document)
+    asked = submit.summary(document, dry_run=True)
     office.work(asked)
     estimate: dict[str, Any] = jobs.get(asked.id).result or {}
     assert estimate["kept"] == estimate["steps"] - 1

@@ -28,7 +28,7 @@ def two_running() -> tuple[Job, list[steps.Claim]]:
     """A summary two of whose sections run at once."""
     office = Office()
     collection = new_collection()
-    document = read(office, collection, "word " * 4_000)
+    document = read(office, collection, "word " * 9_000)
     job = submit.summary(document.id)
     office.runtime.run(first_step(job).id)
     sections = jobs.steps_of(job.id)[1:]

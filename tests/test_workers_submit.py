@@ -6,12 +6,13 @@ from fakes import Office, first_step, new_collection, read, store
 from ingest.database import reading, writing
 from ingest.errors import CollectionNotFound, DocumentNotFound
 from ingest.tables import DocumentRow, DocumentStatus
-from workers import jobs, steps, submit
+from workers import jobs, openings, steps, submit
 from workers.errors import ConversationNotFound, DocumentNotReady
 from workers.jobs import Job, JobFilter
 from workers.kinds import KINDS
 from workers.states import JobKind, JobStatus, Lane
 from workers.tables import JobRow
+from workers.wishes import Wish
 
 pytestmark = pytest.mark.usefixtures("migrated")  # and no Redis anywhere
 
@@ -26,9 +27,10 @@ def everything(collection: str) -> list[Job]:
     other = read(Office(), collection, "On Friday.", "other.txt")
     return [
         submit.read(store(collection, "On Tuesday.").id),
-        submit.summary(document.id, priority=2),
-        submit.estimate(document.id),
-        submit.question(collection, "When?", None, priority=1),
+        submit.summary(document.id, wish=Wish(priority=2)),
+        submit.digest([document.id, read(Office(), collection, "More.", "b.txt").id]),
+        submit.summary(document.id, dry_run=True),
+        submit.question(collection, "When?", None, wish=Wish(priority=1)),
         submit.search(collection, "Monday", 3),
         submit.compare(submit.Compared([(document.id, None), (other.id, None)])),
         submit.delete_document(document.id),
@@ -46,13 +48,15 @@ def test_every_kind_begins_with_a_step_that_somebody_can_run(collection: str) ->
     people = (JobKind.QUESTION, JobKind.SEARCH, JobKind.ESTIMATE)
     assert {lanes[kind] for kind in people} == {Lane.INTERACTIVE}
     assert lanes[JobKind.SUMMARY] is lanes[JobKind.READ] is Lane.BATCH
-    assert [job.priority for job in made] == [0, 2, 0, 1, 0, 0, 0]
+    wanted = {JobKind.SUMMARY: 2, JobKind.QUESTION: 1}
+    assert [job.priority for job in made] == [wanted.get(job.kind, 0) for job in made]
 
 
 def test_without_redis_everything_waits_in_the_database_and_is_done_later(collection: str) -> None:
     made = everything(collection)
     Office().work()
-    gone = (JobKind.SUMMARY, JobKind.ESTIMATE, JobKind.COMPARE)  # with their document
+    # with their document
+    gone = (JobKind.SUMMARY, JobKind.DIGEST, JobKind.ESTIMATE, JobKind.COMPARE)
     status = {job.kind: jobs.get(job.id).status for job in made if job.kind not in gone}
     assert set(status.values()) == {JobStatus.SUCCEEDED}
     with pytest.raises(jobs.JobNotFound):  # the deletion took it along
@@ -117,7 +121,7 @@ def test_deleting_a_collection_stops_its_questions_too(collection: str) -> None:
 def test_a_wish_that_fails_half_way_leaves_nothing(
     collection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submit, "new_step", lambda *_: 1 / 0)
+    monkeypatch.setattr(openings, "new_step", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         submit.question(collection, "When?", None)
     with reading() as session:

@@ -1,5 +1,6 @@
 """A new version is read beside the old one and takes its place; the old one's citations open."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,11 @@ OLD, NEW = prose(80), prose(80).replace("harbour40w", "quay40w")
 
 @pytest.fixture
 def office() -> Office:
-    return Office()
+    """With a small model, whose sections are short."""
+    office = Office()
+    language = replace(office.tools.language, small=True)
+    office.runtime._tools = replace(office.tools, language=language)
+    return office
 
 
 @pytest.fixture

@@ -6,16 +6,18 @@ that width, case and spacing never matter while every place still maps back to t
 It is verified when the source covers it, in about its order, and every number in it stands there.
 """
 
+import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Any, TypeVar
 
 from ingest.search import Found
+from workers.sentences import sentence_spans
 
 #: Share of a sentence's weight that its source must hold, and of its tokens in the same order.
 COVERED, ORDERED = 0.7, 0.5
@@ -36,13 +38,6 @@ WORD = re.compile(
     r"\d+(?:[.,/]\d+)*%?|[^\W\d_\u2e80-\u9fff\uf900-\ufaff]+|[\u2e80-\u9fff\uf900-\ufaff]+"
 )
 CJK_RUN = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff]")
-SENTENCE_END = re.compile(
-    r"(?<=[。！？；…])[」』）”’]*|(?<=[.!?])[\"')\]”’]*(?=\s+[^a-z\s])|\n{2,}|\n(?=\s*(?:[-*•|]|\d+[.)]))"
-)
-FULL_STOPS = (".", "!", "?", "。", "！", "？", "；", "…")
-CLOSING = '」』）”’")] \n'  #: may follow a full stop
-LINE_END = re.compile(r"\n(?=[A-Z0-9\u2e80-\u9fff])")
-SHORT_LINE = 0.7  #: of the longest line of the text
 MARKER = re.compile(r"\s*[\[【]\s*\d{1,3}(?:\s*[,，]\s*\d{1,3})*\s*[\]】]")
 
 
@@ -161,38 +156,6 @@ def tokens_of(text: str) -> Tokens:
     return tuple(tokens)
 
 
-def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
-    """(start, end) of each sentence, without the white space around it."""
-    begin = 0
-    for end in _sentence_ends(text):
-        piece = text[begin:end]
-        if piece.strip():
-            yield begin + len(piece) - len(piece.lstrip()), begin + len(piece.rstrip())
-        begin = end
-
-
-def whole_sentences(text: str) -> str:
-    """The text without a last sentence that was broken off; a single one stays as it is."""
-    spans = list(sentence_spans(text))
-    if len(spans) < 2 or text.rstrip(CLOSING).endswith(FULL_STOPS):
-        return text
-    return text[: spans[-2][1]]
-
-
-def _sentence_ends(text: str) -> list[int]:
-    """Where sentences end: at their marks, and at lines that stop short of the margin.
-
-    Titles and page headers have no full stop, but the next line begins with a capital although
-    there was room left on theirs.
-    """
-    ends = {match.end() for match in SENTENCE_END.finditer(text)} | {len(text)}
-    margin = SHORT_LINE * max(map(len, text.split("\n")))
-    for match in LINE_END.finditer(text):
-        if match.start() - text.rfind("\n", 0, match.start()) < margin:
-            ends.add(match.end())
-    return sorted(ends)
-
-
 def places_of(passage: Found) -> Iterator[Place]:
     """Every sentence of a passage, and every two and three neighbours, without its title."""
     for start, end in neighbours(passage.text, _title_length(passage)):
@@ -207,18 +170,32 @@ def neighbours(text: str, begin: int = 0) -> Iterator[tuple[int, int]]:
             yield begin + start, begin + end
 
 
+def runs(text: str) -> Iterator[tuple[tuple[int, int], Tokens]]:
+    """The same with their tokens."""
+    spans = list(sentence_spans(text))
+    tokens = [tokens_of(text[start:end]) for start, end in spans]
+    for number, (start, _) in enumerate(spans):
+        held: Tokens = ()
+        for place in range(number, min(number + NEIGHBOURS, len(spans))):
+            held += tokens[place]
+            yield (start, spans[place][1]), held
+
+
 def carrier(sentence: str, places: Sequence[tuple[T, Tokens]]) -> T | None:
     """The place whose tokens carry the sentence best, the shorter of equals; None if none does."""
     wanted = tokens_of(sentence)
-    if sum(map(_weight, wanted)) < SUBSTANCE:
+    total = weight_of(wanted)
+    if total < SUBSTANCE:
         return None
     numbers = {token for token in wanted if token[0].isdigit()}
-    best, best_score = None, 0.0
+    weighed = [(token, count, _weight(token)) for token, count in Counter(wanted).items()]
+    best, best_score = None, -math.inf
     for place, held in places:
-        if not numbers <= set(held):
+        if numbers and not numbers <= set(held):
             continue
-        covered = _coverage(wanted, held)
-        if covered < COVERED:
+        # Not by counters: nearly all places fail here, and this is what they cost.
+        common = sum(weight * min(count, held.count(token)) for token, count, weight in weighed)
+        if (covered := common / total) < COVERED:
             continue
         ordered = _in_order(wanted, held)
         score = covered + ordered - LENGTH_LOSS * len(held)
@@ -230,9 +207,7 @@ def carrier(sentence: str, places: Sequence[tuple[T, Tokens]]) -> T | None:
 def _may_carry(held: Tokens, sentences: Sequence[Tokens]) -> bool:
     """Whether one of the sentences is covered by a whole passage: no place in it covers more."""
     return any(
-        _coverage(wanted, held) >= COVERED
-        for wanted in sentences
-        if sum(map(_weight, wanted)) >= SUBSTANCE
+        _coverage(wanted, held) >= COVERED for wanted in sentences if weight_of(wanted) >= SUBSTANCE
     )
 
 
@@ -245,6 +220,11 @@ def _title_length(passage: Found) -> int:
     return len(title) + len(rest) - len(rest.lstrip()) if rest.strip() else 0
 
 
+def weight_of(tokens: Iterable[str]) -> float:
+    """What the tokens tell together; function words hardly anything."""
+    return sum(map(_weight, tokens))
+
+
 def _weight(token: str) -> float:
     if token in FUNCTION_WORDS or all(character in FUNCTION_WORDS for character in token):
         return FUNCTION_WEIGHT
@@ -254,8 +234,7 @@ def _weight(token: str) -> float:
 def _coverage(wanted: tuple[str, ...], held: tuple[str, ...]) -> float:
     """Weight of the wanted tokens that are held, as a share."""
     common = Counter(wanted) & Counter(held)
-    total = sum(map(_weight, wanted))
-    return sum(_weight(token) * count for token, count in common.items()) / total
+    return weight_of(common.elements()) / weight_of(wanted)
 
 
 def _in_order(wanted: tuple[str, ...], held: tuple[str, ...]) -> float:

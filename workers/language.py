@@ -25,6 +25,7 @@ from workers.states import Lane
 SERVER_TIMEOUT_SECONDS = 600
 #: A guess, for estimates: what they are multiplied with is learned from the jobs.
 SERVER_SPEED = Speed(0.002, 0.02)
+THOUGHT_TOKENS = 1_024
 SMALL_PARAMETERS = 1_000_000_000
 CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
 
@@ -51,6 +52,8 @@ class Language:
     engine: Engine | None  #: None for a server
     small: bool  #: invents too freely to be believed without proof
     composes: bool = False  #: joins passages from kept KV, which is approximate
+    thought_tokens: int = 0  #: kept for what it thinks before it answers, beside `context_tokens`
+    opens_thought: bool = False  #: does so without saying where it begins
 
     def speed(self) -> Speed:
         """What tokens take here; of a server nothing is known but what its jobs took."""
@@ -58,11 +61,12 @@ class Language:
 
     def within(self, limits: Limits) -> Runnable[Any, BaseMessage]:
         """The chat model bound to `limits`; a server only understands the number of tokens."""
+        max_tokens = limits.max_tokens + self.thought_tokens
         if self.engine is None:
-            return RunnableLambda(_plain) | self.chat.bind(max_tokens=limits.max_tokens)
+            return RunnableLambda(_plain) | self.chat.bind(max_tokens=max_tokens)
         return self.chat.bind(
             lane=limits.lane,
-            max_tokens=limits.max_tokens,
+            max_tokens=max_tokens,
             cancelled=limits.cancelled,
             sources=limits.sources,
             durable=limits.durable,
@@ -91,14 +95,17 @@ def load(settings: Settings) -> Language:
     profile = profile_for(settings, weights.source(settings.model))
     path = weights.chosen(settings.model, models_folder(data), profile.weights)
     engine = Engine(path, settings, profile, kv_folder(data))
+    thought = THOUGHT_TOKENS if engine.thinks else 0
     return Language(
         chat=LecternChat(engine=engine, repeat_penalty=1.1),
         fingerprint=engine.model.fingerprint,
-        context_tokens=engine.context_tokens,
+        context_tokens=engine.context_tokens - thought,
         count_tokens=engine.count_tokens,
         engine=engine,
         small=engine.model.parameters < SMALL_PARAMETERS,
         composes=settings.compose == "on",
+        thought_tokens=thought,
+        opens_thought=engine.opens_thought,
     )
 
 
@@ -112,13 +119,15 @@ def _server(settings: Settings) -> Language:
         timeout=SERVER_TIMEOUT_SECONDS,
         stream_usage=True,
     )
+    thought = THOUGHT_TOKENS if settings.thinking == "on" else 0
     return Language(
         chat=chat,
         fingerprint=f"{settings.llm_url}#{settings.llm_model}",
-        context_tokens=settings.llm_context,
+        context_tokens=settings.llm_context - thought,
         count_tokens=estimated_tokens,
         engine=None,
         small=False,
+        thought_tokens=thought,
     )
 
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from workers import prompts
-from workers.citations import Sentence, carrier, sentence_spans, tokens_of, without_markers
+from workers.citations import Sentence, carrier, tokens_of, without_markers
 from workers.comparing.words import Sort, words_of
+from workers.sentences import sentence_spans
+from workers.styles import Tongue
 
 LONGEST = 800  #: characters of a difference that a model is shown
 WEIGHTIEST = 5  #: differences that are named when no model's words stand
@@ -58,7 +60,7 @@ def fitting(
         yield entry
 
 
-def counted(found: Mapping[str, Any], names: Mapping[str, str], tongue: prompts.Tongue) -> str:
+def counted(found: Mapping[str, Any], names: Mapping[str, str], tongue: Tongue) -> str:
     """The overview that needs no model: how much of each, and the weightiest changes."""
     counts = found["counts"]
     alone = ", ".join(f"{name} {n}" for name, n in zip(names.values(), counts["only"], strict=True))

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from ingest.embed import Embedder
 from ingest.search import UNKNOWN_SHARE, Found
 from ingest.words import question_words, words
-from workers.citations import CLOSING, FULL_STOPS, Place, places_of
+from workers.citations import Place, places_of
+from workers.sentences import CLOSING, FULL_STOPS
 
 #: Sentences that are compared by vector; the rest lost already by their words.
 COMPARED = 24

@@ -4,57 +4,86 @@ A dead broker loses nothing: the job stands in the database and the next tick pu
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from ingest import library
-from ingest.database import new_id, now, writing
-from ingest.errors import CollectionNotFound, DocumentNotFound, VersionNotFound
-from ingest.tables import CollectionRow, DocumentRow, DocumentStatus, VersionRow
-from workers import dispatcher
+from ingest.database import reading, writing
+from ingest.records import Document
+from ingest.tables import DocumentRow, DocumentStatus
+from workers import dispatcher, subjects
 from workers.conversations import open_turn
-from workers.errors import DocumentNotReady
-from workers.jobs import Job, job_of, request_cancel
-from workers.states import TERMINAL, JobKind, JobStatus, Lane, StepStatus
-from workers.tables import JobDocumentRow, JobRow, StepRow
+from workers.errors import DigestImpossible
+from workers.jobs import Job, JobFilter, listing, request_cancel
+from workers.openings import add_job
+from workers.states import TERMINAL, JobKind
+from workers.styles import AS_USUAL, Form
+from workers.tables import JobDocumentRow, JobRow
+from workers.wishes import PLAIN, Wish
 
-#: Where each kind of job begins; its later steps are decided in `workers.kinds`.
-FIRST_STEP = {
-    JobKind.READ: "parse",
-    JobKind.SUMMARY: "outline",
-    JobKind.ESTIMATE: "estimate",
-    JobKind.QUESTION: "retrieve",
-    JobKind.SEARCH: "search",
-    JobKind.DELETE: "erase",
-    JobKind.COMPARE: "survey",
-}
-INTERACTIVE = frozenset({JobKind.QUESTION, JobKind.SEARCH, JobKind.ESTIMATE})
-NOTHING_DONE = {"percent": 0, "done": 0, "total": 0, "stage": "queued"}
+MOST_DOCUMENTS = 200  #: that one job may be about
 
 
-def read(document_id: str, version_id: str | None = None) -> Job:
+def read(document_id: str, version_id: str | None = None, wish: Wish = PLAIN) -> Job:
     """Read a stored document, or a version that takes its place: parse, chunk, embed, index."""
     with writing() as session:
-        document = _document(session, document_id)
+        document = subjects.document(session, document_id)
         new = version_id not in (None, document.current_version_id)
         given = {"version_id": version_id} if new else {}
-        row = _add(session, JobKind.READ, document.collection_id, given, document_id)
-        job = job_of(row)
+        row = add_job(session, JobKind.READ, document.collection_id, given, document_id)
+        job = wish.grant(row)
     dispatcher.dispatch()
     return job
 
 
-def summary(document_id: str, priority: int = 0) -> Job:
+def read_new(document: Document, duplicate: bool, wish: Wish = PLAIN) -> Job | None:
+    """The job that reads a file that has come in: a new one unless there is one already."""
+    if not duplicate:
+        return read(document.id, wish=wish)
+    found = listing(JobFilter(kind=JobKind.READ, document_id=document.id, limit=1))
+    if not found and document.status == DocumentStatus.WAITING:
+        return read(document.id, wish=wish)  # who kept it died before asking
+    return found[0] if found else None
+
+
+def summary(
+    document_id: str, form: Form = AS_USUAL, wish: Wish = PLAIN, *, dry_run: bool = False
+) -> Job:
     """Summarise a whole document that has been read."""
-    return _of_documents(JobKind.SUMMARY, [document_id], {}, priority)
+    params = {"form": asdict(form)}
+    return _asked(JobKind.SUMMARY, [(document_id, None)], params, wish, dry_run=dry_run)
 
 
-def estimate(document_id: str, priority: int = 0) -> Job:
-    """Find out what a summary of the document would take; a person waits for it."""
-    return _of_documents(JobKind.ESTIMATE, [document_id], {}, priority)
+def digest(
+    document_ids: Sequence[str],
+    form: Form = AS_USUAL,
+    wish: Wish = PLAIN,
+    *,
+    dry_run: bool = False,
+) -> Job:
+    """Summarise several documents, and all of them together."""
+    documents = [(document_id, None) for document_id in document_ids]
+    return _asked(JobKind.DIGEST, documents, {"form": asdict(form)}, wish, dry_run=dry_run)
+
+
+def documents_of(collection_id: str) -> list[str]:
+    """The documents of a collection that have been read, for a digest of them, oldest first.
+
+    Raises CollectionNotFound, DigestImpossible.
+    """
+    with reading() as session:
+        subjects.collection(session, collection_id)
+        query = select(DocumentRow.id).where(
+            DocumentRow.collection_id == collection_id, DocumentRow.status == DocumentStatus.READY
+        )
+        order = DocumentRow.created_at, DocumentRow.id
+        found = list(session.scalars(query.order_by(*order).limit(MOST_DOCUMENTS + 1)))
+    if not 2 <= len(found) <= MOST_DOCUMENTS:
+        raise DigestImpossible(count=len(found), most=MOST_DOCUMENTS)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +95,31 @@ class Compared:
     language: str | None = None  #: of the overview; None: the documents' own
 
 
-def compare(wanted: Compared, priority: int = 0) -> Job:
+def compare(wanted: Compared, wish: Wish = PLAIN, *, dry_run: bool = False) -> Job:
     """Find out what documents or versions say alike, what otherwise, and what only one says."""
-    return _compared(JobKind.COMPARE, wanted, {}, priority)
+    params = {"focus": wanted.focus, "language": wanted.language}
+    return _asked(JobKind.COMPARE, wanted.documents, params, wish, dry_run=dry_run)
 
 
-def estimate_comparison(wanted: Compared, priority: int = 0) -> Job:
-    """Find out what a comparison would take; a person waits for it."""
-    return _compared(JobKind.ESTIMATE, wanted, {"of": JobKind.COMPARE}, priority)
-
-
-def _compared(kind: JobKind, wanted: Compared, params: dict[str, Any], priority: int) -> Job:
-    documents, versions = zip(*wanted.documents, strict=True)
-    given = {"focus": wanted.focus, "language": wanted.language, **params}
-    return _of_documents(kind, documents, given, priority, versions)
+def _asked(
+    kind: JobKind,
+    documents: Sequence[tuple[str, str | None]],
+    params: dict[str, Any],
+    wish: Wish,
+    *,
+    dry_run: bool,
+) -> Job:
+    """The job, or with `dry_run` one that finds out what it would take; a person waits for that."""
+    if dry_run:
+        return _of_documents(JobKind.ESTIMATE, documents, {**params, "of": kind}, wish)
+    return _of_documents(kind, documents, params, wish)
 
 
 def _of_documents(
     kind: JobKind,
-    document_ids: Sequence[str],
+    documents: Sequence[tuple[str, str | None]],
     params: dict[str, Any],
-    priority: int,
-    version_ids: Sequence[str | None] = (),
+    wish: Wish,
 ) -> Job:
     """A job about whole documents that have been read, in the order given.
 
@@ -95,25 +127,22 @@ def _of_documents(
     meanwhile is not part of it.
     """
     with writing() as session:
-        rows = [_readable(session, document_id) for document_id in document_ids]
-        collections, alone = {row.collection_id for row in rows}, len(set(document_ids)) == 1
-        wanted: Sequence[str | None] = version_ids or [None] * len(rows)
+        rows = [subjects.readable(session, document_id) for document_id, _ in documents]
+        collections, ids = {row.collection_id for row in rows}, {row.id for row in rows}
         versions = [
-            [row.id, _version(session, row, version_id)]
-            for row, version_id in zip(rows, wanted, strict=True)
+            [row.id, subjects.version(session, row, version_id)]
+            for row, (_, version_id) in zip(rows, documents, strict=True)
         ]
-        row = _add(
+        row = add_job(
             session,
             kind,
             collections.pop() if len(collections) == 1 else None,
             {**params, "versions": versions},
-            rows[0].id if alone else None,
+            rows[0].id if len(ids) == 1 else None,
         )
-        if not alone:
-            drawn = set(document_ids)
-            session.add_all(JobDocumentRow(job_id=row.id, document_id=each) for each in drawn)
-        row.priority = priority
-        job = job_of(row)
+        if len(ids) > 1:
+            session.add_all(JobDocumentRow(job_id=row.id, document_id=each) for each in ids)
+        job = wish.grant(row)
     dispatcher.dispatch()
     return job
 
@@ -122,137 +151,57 @@ def question(
     collection_id: str,
     question: str,
     conversation_id: str | None,
-    priority: int = 0,
     document_id: str | None = None,
+    wish: Wish = PLAIN,
 ) -> Job:
     """Answer a question from a collection, or from one document of it that has been read.
 
     Without a conversation a new one is begun.
     """
     with writing() as session:
-        _collection(session, collection_id)
+        subjects.collection(session, collection_id)
         if document_id is not None:
-            _readable(session, document_id, collection_id)
+            subjects.readable(session, document_id, collection_id)
         given = {"question": question}
-        row = _add(session, JobKind.QUESTION, collection_id, given, document_id)
-        row.priority = priority
+        row = add_job(session, JobKind.QUESTION, collection_id, given, document_id)
         conversation = open_turn(session, row.id, collection_id, question, conversation_id)
         row.params = {"question": question, "conversation_id": conversation}
-        job = job_of(row)
+        job = wish.grant(row)
     dispatcher.dispatch()
     return job
 
 
-def search(collection_id: str, query: str, limit: int) -> Job:
+def search(collection_id: str, query: str, limit: int, wish: Wish = PLAIN) -> Job:
     """Find passages, without an answer."""
     with writing() as session:
-        _collection(session, collection_id)
-        row = _add(session, JobKind.SEARCH, collection_id, {"query": query, "limit": limit})
-        job = job_of(row)
+        subjects.collection(session, collection_id)
+        row = add_job(session, JobKind.SEARCH, collection_id, {"query": query, "limit": limit})
+        job = wish.grant(row)
     dispatcher.dispatch()
     return job
 
 
-def delete_document(document_id: str) -> Job:
+def delete_document(document_id: str, wish: Wish = PLAIN) -> Job:
     """Hide a document at once, stop what works on it, and remove every trace of it."""
     with writing() as session:
-        document = _document(session, document_id)
+        document = subjects.document(session, document_id)
         library.hide_document(session, document_id)
         _cancel_jobs(session, _drawing_on([document_id]))
         params = {"document_ids": [document_id], "collection": False}
-        job = job_of(_add(session, JobKind.DELETE, document.collection_id, params))
+        job = wish.grant(add_job(session, JobKind.DELETE, document.collection_id, params))
     dispatcher.dispatch()
     return job
 
 
-def delete_collection(collection_id: str) -> Job:
+def delete_collection(collection_id: str, wish: Wish = PLAIN) -> Job:
     """Hide a collection at once and remove it with all its documents."""
     with writing() as session:
         ids = library.hide_collection(session, collection_id)
         _cancel_jobs(session, _drawing_on(ids) | (JobRow.collection_id == collection_id))
         params = {"document_ids": ids, "collection": True}
-        job = job_of(_add(session, JobKind.DELETE, collection_id, params))
+        job = wish.grant(add_job(session, JobKind.DELETE, collection_id, params))
     dispatcher.dispatch()
     return job
-
-
-def _add(
-    session: Session,
-    kind: JobKind,
-    collection_id: str | None,
-    params: dict[str, Any],
-    document_id: str | None = None,
-) -> JobRow:
-    moment = now(session)
-    lane = Lane.INTERACTIVE if kind in INTERACTIVE else Lane.BATCH
-    row = JobRow(
-        id=new_id("job"),
-        kind=kind,
-        status=JobStatus.QUEUED,
-        lane=lane,
-        priority=0,
-        collection_id=collection_id,
-        document_id=document_id,
-        params=params,
-        progress=NOTHING_DONE,
-        created_at=moment,
-    )
-    session.add(row)
-    session.flush()
-    session.add(new_step(row, FIRST_STEP[kind], 0, {}, moment))
-    if document_id:
-        session.add(JobDocumentRow(job_id=row.id, document_id=document_id))
-    return row
-
-
-def new_step(job: JobRow, kind: str, ordinal: int, given: dict[str, Any], moment: float) -> StepRow:
-    """A step of `job` that may be published at once."""
-    return StepRow(
-        id=new_id("step"),
-        job_id=job.id,
-        kind=kind,
-        ordinal=ordinal,
-        lane=job.lane,
-        status=StepStatus.READY,
-        input=given,
-        created_at=moment,
-    )
-
-
-def _document(session: Session, document_id: str) -> DocumentRow:
-    row = session.get(DocumentRow, document_id)
-    if row is None or row.status == DocumentStatus.DELETING:
-        raise DocumentNotFound(id=document_id)
-    return row
-
-
-def _readable(session: Session, document_id: str, collection_id: str | None = None) -> DocumentRow:
-    """A document that has been read; in another collection than the given one it is not there."""
-    row = _document(session, document_id)
-    if collection_id not in (None, row.collection_id):
-        raise DocumentNotFound(id=document_id)
-    if row.status != DocumentStatus.READY:
-        raise DocumentNotReady(status=row.status)
-    return row
-
-
-def _version(session: Session, document: DocumentRow, version_id: str | None) -> str | None:
-    """The id of a version of the document that has been read; the current one by default."""
-    if version_id is None:
-        return document.current_version_id
-    version = session.get(VersionRow, version_id)
-    if version is None or version.document_id != document.id:
-        raise VersionNotFound(id=document.id, version=version_id)
-    if version.page_count is None:
-        raise DocumentNotReady(status=DocumentStatus.READING)
-    return version.id
-
-
-def _collection(session: Session, collection_id: str) -> CollectionRow:
-    row = session.get(CollectionRow, collection_id)
-    if row is None or row.deleting:
-        raise CollectionNotFound(id=collection_id)
-    return row
 
 
 def _drawing_on(document_ids: list[str]) -> ColumnElement[bool]:

@@ -19,7 +19,10 @@ COMMANDS = {
     "ask": "service.cli.ask",
     "compare": "service.cli.compare",
     "jobs": "service.cli.jobs",
+    "webhooks": "service.cli.webhooks",
+    "schedules": "service.cli.schedules",
     "bench": "service.cli.bench",
+    "eval": "service.cli.evaluate",
 }
 
 

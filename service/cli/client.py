@@ -52,6 +52,10 @@ class Client:
         """The JSON body of `POST path`."""
         return self._body("POST", path, json=body or {})
 
+    def delete(self, path: str) -> None:
+        """Nothing comes back from `DELETE path`."""
+        self._body("DELETE", path)
+
     def upload(self, target: str, path: Path, advance: Callable[[int], None]) -> Record:
         """Send one file to the path `target`; `advance` hears of every bytes sent."""
         with path.open("rb", buffering=0) as raw:

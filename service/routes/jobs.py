@@ -7,13 +7,14 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from service.deps import Closing, Identifier, OptionalId
+from service.deps import Closing, Identifier, Owner
 from service.questions import checked
 from service.schemas import jobs as schemas
 from service.streams import EventStream, awaited, happening, resume_point
 from workers import jobs, promises, submit
-from workers.jobs import JobFilter
-from workers.states import JobKind, JobStatus
+from workers.jobs import Job, JobFilter
+from workers.states import JobKind
+from workers.wishes import Wish
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -31,46 +32,22 @@ EVENTS: dict[int | str, dict[str, Any]] = {
     "", status_code=202, response_model=schemas.Job, responses={200: {"model": schemas.Estimate}}
 )
 async def create_job(
-    wanted: schemas.JobRequest, request: Request, closing: Closing
+    wanted: schemas.JobRequest, owner: Owner, request: Request, closing: Closing
 ) -> dict[str, Any] | JSONResponse:
     """Ask for a summary, an answer from a collection or one document, or a comparison.
 
     With `dry_run: true` nothing is begun; the answer is 200 with what it would take.
     """
-    if isinstance(wanted, schemas.SummaryRequest):
-        given = wanted.document_id, wanted.priority
-        if wanted.dry_run:
-            job = await run_in_threadpool(submit.estimate, *given)
-            return JSONResponse(await awaited(request, job, closing, ESTIMATE_SECONDS))
-        return (await run_in_threadpool(submit.summary, *given)).public()
-    if isinstance(wanted, schemas.CompareRequest):
-        compared = submit.Compared(wanted.wanted, wanted.subject, wanted.language)
-        if wanted.dry_run:
-            job = await run_in_threadpool(submit.estimate_comparison, compared, wanted.priority)
-            return JSONResponse(await awaited(request, job, closing, ESTIMATE_SECONDS))
-        return (await run_in_threadpool(submit.compare, compared, wanted.priority)).public()
-    job = await run_in_threadpool(
-        submit.question,
-        wanted.collection_id,
-        checked(wanted.question),
-        wanted.conversation_id,
-        wanted.priority,
-        wanted.document_id,
-    )
+    job = await run_in_threadpool(_asked, wanted, owner)
+    if job.kind is JobKind.ESTIMATE:
+        return JSONResponse(await awaited(request, job, closing, ESTIMATE_SECONDS))
     return job.public()
 
 
 @router.get("", response_model=schemas.Jobs)
-def list_jobs(
-    status: JobStatus | None = None,
-    kind: JobKind | None = None,
-    document_id: OptionalId = None,
-    collection_id: OptionalId = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-) -> dict[str, Any]:
+def list_jobs(wanted: Annotated[schemas.JobQuery, Query()]) -> dict[str, Any]:
     """Jobs that match, newest first."""
-    wanted = JobFilter(status, kind, document_id, collection_id, limit)
-    return {"jobs": [job.public() for job in jobs.listing(wanted)]}
+    return {"jobs": [job.public() for job in jobs.listing(JobFilter(**wanted.model_dump()))]}
 
 
 @router.get("/accuracy", response_model=schemas.Accuracy)
@@ -113,3 +90,24 @@ async def follow_job(
     """What happens to a job, from the beginning or after the given event, to its end."""
     await run_in_threadpool(jobs.get, job_id)
     return EventStream(happening(job_id, resume_point(header, last_event_id), closing))
+
+
+def _asked(wanted: schemas.Wanted, owner: str) -> Job:
+    if isinstance(wanted, schemas.QuestionRequest):
+        return submit.question(
+            wanted.collection_id,
+            checked(wanted.question),
+            wanted.conversation_id,
+            wanted.document_id,
+            Wish(wanted.priority, owner),
+        )
+    wish, dry_run = Wish(wanted.priority, owner, wanted.when), wanted.dry_run
+    match wanted:
+        case schemas.SummaryRequest():
+            return submit.summary(wanted.document_id, wanted.form, wish, dry_run=dry_run)
+        case schemas.DigestRequest():
+            documents = wanted.document_ids or submit.documents_of(str(wanted.collection_id))
+            return submit.digest(documents, wanted.form, wish, dry_run=dry_run)
+        case schemas.CompareRequest():
+            compared = submit.Compared(wanted.wanted, wanted.subject, wanted.language)
+            return submit.compare(compared, wish, dry_run=dry_run)

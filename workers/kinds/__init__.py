@@ -2,6 +2,7 @@
 
 from workers.kinds.comparison import COMPARISON
 from workers.kinds.deletion import DELETION
+from workers.kinds.digest import DIGEST
 from workers.kinds.estimating import ESTIMATE
 from workers.kinds.question import QUESTION
 from workers.kinds.reading import READING
@@ -13,6 +14,7 @@ from workers.work import Kind
 KINDS: dict[JobKind, Kind] = {
     JobKind.READ: READING,
     JobKind.SUMMARY: SUMMARY,
+    JobKind.DIGEST: DIGEST,
     JobKind.ESTIMATE: ESTIMATE,
     JobKind.QUESTION: QUESTION,
     JobKind.SEARCH: SEARCH,

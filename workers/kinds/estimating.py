@@ -1,20 +1,28 @@
 """A dry run: what a job of another kind would take. Each kind says so itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from workers.kinds import comparison, summary
+from workers.jobs import Job, Step
+from workers.kinds import comparison, digest, outlining
 from workers.states import JobKind
-from workers.work import Kind, Output, Runner, Work
+from workers.work import Kind, Output, Plan, Progress, Runner, Work
 
 OF: Mapping[JobKind, Runner] = {
-    JobKind.SUMMARY: summary.estimate,
+    JobKind.SUMMARY: outlining.estimate,
+    JobKind.DIGEST: digest.estimate,
     JobKind.COMPARE: comparison.estimate,
 }
 
 
 def estimate(work: Work) -> Output:
     """What the job would take that the dry run stands for."""
-    return OF[JobKind(work.job.params.get("of", JobKind.SUMMARY))](work)
+    return OF[JobKind(work.job.params["of"])](work)
 
 
-ESTIMATE = Kind(runners={"estimate": estimate}, plan=summary.planned_estimate)
+def plan(_job: Job, done: Sequence[Step]) -> Plan:
+    """One step is all."""
+    found = done[0].output
+    return Plan(Progress(1 if found else 0, 1, "estimating"), result=found)
+
+
+ESTIMATE = Kind(runners={"estimate": estimate}, plan=plan)
