@@ -136,6 +136,9 @@ def test_what_was_aligned_once_is_not_aligned_again(
     first = compared(office, wanted(documents))
     again = compared(office, wanted(documents))
     assert (first["steps_reused"], again["steps_reused"]) == (0, 1)
+    estimating = submit.compare(wanted(documents), dry_run=True)
+    office.work(estimating)
+    assert (jobs.get(estimating.id).result or {})["kept"] == 1
     assert again["differs"] == first["differs"]
     with reading() as session:
         kept = repr([row.output for row in session.query(CheckpointRow)])
@@ -167,7 +170,7 @@ def test_a_dry_run_says_what_it_would_take(office: Office, documents: list[Docum
     assert job.lane is Lane.INTERACTIVE
     office.work(job)
     estimate = jobs.get(job.id).result or {}
-    assert estimate["steps"] == 3
+    assert (estimate["steps"], estimate["kept"]) == (3, 0)
     assert estimate["p90"] >= estimate["p50"] > 0
     assert office.model.asked == []
 

@@ -48,7 +48,7 @@ class Group:
         And more the less else differs: what was written anew says something else anyway.
         """
         found = [change for side in self.sides for change in side.changes]
-        if not found:
+        if self.reworded or not found:
             return REWORDED if self.reworded else 1.0
         words = sum(len(side.statement.words) for side in self.sides)
         changed = min(1.0, sum(change.words for change in found) / words)

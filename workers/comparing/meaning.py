@@ -27,7 +27,7 @@ CHUNKS_NEAR = 0.55  #: cosine of chunks that may speak of the same
 NEIGHBOURS = 3  #: chunks of the other side that are looked at for each
 SOME_WORDS = 0.2  #: alike by their words, of statements that may say the like
 NEAR = 0.8  #: cosine of statements that do
-BATCH = 32  #: statements between two looks whether anybody still wants it
+BATCH = 16  #: statements between two looks whether anybody still wants it
 SAMPLE = 2_000  #: characters by which the embedder sees whether it knows the language
 
 Likely = tuple[float, int, int]  #: how likely, and two statements or chunks, one of each side

@@ -2,9 +2,9 @@
 
 A bag of terms (words, and pairs of CJK characters) is compared with bags of the other side by
 Dice's coefficient, each term weighted by how rare it is in both texts. Figures are left out: they
-are what may differ. Candidates come from an index of terms, so that the cost is that of the common
-rare terms and not of all pairs: O(statements × terms × COMMON) with COMMON as the length at which
-a term's list of places is too long to tell anything.
+are what may differ. Candidates come from an index of terms. A term that too many statements hold
+tells nothing and is left out, so the cost is statements × terms × at most COMMON_SHARE of them,
+and not that of all pairs.
 """
 
 import math
@@ -36,7 +36,7 @@ class Likeness:
     rank: float  #: the same with what their places and figures add
 
 
-def bag_of(statement: Statement) -> Bag:
+def _bag_of(statement: Statement) -> Bag:
     """The terms of a statement, singular and plural alike."""
     words = [word for word in statement.words if word.sort in SAYING]
     bag: Bag = Counter(_singular(word.form) for word in words if not word.cjk)
@@ -73,7 +73,7 @@ class Likenesses:
     ) -> None:
         """`nearness` tells how near two of them are to each other's expected place, 0 … 1."""
         self._sides, self._nearness = (left, right), nearness
-        self._bags = [bag_of(one) for one in left], [bag_of(one) for one in right]
+        self._bags = [_bag_of(one) for one in left], [_bag_of(one) for one in right]
         self._figures = [_figures(one) for one in left], [_figures(one) for one in right]
         everything = [*self._bags[0], *self._bags[1]]
         held = Counter(term for bag in everything for term in bag)

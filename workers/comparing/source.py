@@ -31,15 +31,49 @@ class Source:
     version_id: str
     statements: tuple[Statement, ...]
     vectors: Mapping[int, Any]  #: by ordinal of the chunk; without chunks that have none
-    digest: str  #: of its text and titles
     coverage: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What the database holds of a version."""
+
+    version: VersionRow
+    chunks: list[ChunkRow]
+    pages: dict[int, str]
+    printed: bool  #: its pages are those of the file
+
+
 def load(version_id: str, check: Callable[[], None]) -> Source:
-    """Read a version out of the database. Raises DocumentNotReady when it is there no more.
+    """Cut a version into statements. Raises DocumentNotReady when it is there no more.
 
     `check` is called again and again and may raise.
     """
+    held = _content(version_id)
+    titles = _Titles(held.chunks)
+    found = statements(held.pages, titles.at, printed=held.printed, check=check)
+    empty = [int(number) for number in held.version.empty_pages.split(",") if number]
+    return Source(
+        document_id=held.version.document_id,
+        version_id=version_id,
+        statements=tuple(found),
+        vectors={c.ordinal: embed.from_blob(c.embedding) for c in held.chunks if c.embedding},
+        coverage=coverage(held.chunks, held.pages, empty),
+    )
+
+
+def fingerprint(version_id: str) -> str:
+    """Of all that a version's statements are made of. Raises DocumentNotReady."""
+    held = _content(version_id)
+    told = hashlib.sha256(f"{VERSION}:{held.printed}".encode())
+    for number, text in held.pages.items():
+        told.update(f"\f{number}\n{text}".encode())
+    for chunk in held.chunks:
+        told.update(f"\f{chunk.page}:{chunk.char_start}:{chunk.heading}".encode())
+    return told.hexdigest()
+
+
+def _content(version_id: str) -> _Content:
     with reading() as session:
         version = session.get(VersionRow, version_id)
         if version is None:
@@ -49,17 +83,7 @@ def load(version_id: str, check: Callable[[], None]) -> Source:
         chunks = list(session.scalars(of_version.order_by(ChunkRow.ordinal)))
         texts = select(PageRow.number, PageRow.text).where(PageRow.version_id == version_id)
         pages = dict(session.execute(texts.order_by(PageRow.number)).all())
-    empty = [int(number) for number in version.empty_pages.split(",") if number]
-    printed = document.media_type == PDF
-    found = statements(pages, _Titles(chunks).at, printed=printed, check=check)
-    return Source(
-        document_id=version.document_id,
-        version_id=version_id,
-        statements=tuple(found),
-        vectors={c.ordinal: embed.from_blob(c.embedding) for c in chunks if c.embedding},
-        digest=_digest(pages, chunks, printed),
-        coverage=coverage(chunks, pages, empty),
-    )
+    return _Content(version, chunks, pages, document.media_type == PDF)
 
 
 class _Titles:
@@ -78,12 +102,3 @@ class _Titles:
         """Of the chunk that begins last before the place."""
         number = bisect_right(self._begins, (page, place)) - 1
         return self._found[number] if number >= 0 else (0, "")
-
-
-def _digest(pages: Mapping[int, str], chunks: Sequence[ChunkRow], printed: bool) -> str:
-    told = hashlib.sha256(f"{VERSION}:{printed}".encode())
-    for number, text in pages.items():
-        told.update(f"\f{number}\n{text}".encode())
-    for chunk in chunks:
-        told.update(f"\f{chunk.page}:{chunk.char_start}:{chunk.heading}".encode())
-    return told.hexdigest()

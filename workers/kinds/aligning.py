@@ -12,7 +12,7 @@ from typing import Any
 from workers import steps
 from workers.comparing.alignment import Alignment, By, Pair, align
 from workers.comparing.meaning import Meaning
-from workers.comparing.source import Source, load
+from workers.comparing.source import Source, fingerprint, load
 from workers.work import Output, Work
 
 
@@ -21,22 +21,28 @@ def align_pair(work: Work) -> Output:
     began = time.monotonic()
     mine, theirs = work.step.input["pair"]
     versions = work.job.params["versions"]
-    left, right = (load(versions[place][1], work.check) for place in (mine, theirs))
-    key = _content_key(left, right, work.tools.embedder.fingerprint)
+    (document_id, version_id), (_, other_id) = versions[mine], versions[theirs]
+    key = content_key(
+        fingerprint(version_id), fingerprint(other_id), work.tools.embedder.fingerprint
+    )
     kept = steps.checkpoint(key)
-    reused = kept is not None
-    if kept is None:
-        finder = Meaning(left, right, work.tools.embedder, work.check)
-        found = align(left.statements, right.statements, finder, work.check)
-        kept = noted(found, left, right)
-    data = {**kept, "reused": reused, "ms": round(1e3 * (time.monotonic() - began))}
+    found = _aligned(work, version_id, other_id) if kept is None else kept
+    ms = round(1e3 * (time.monotonic() - began))
+    data = {**found, "reused": kept is not None, "ms": ms}
     told = {name: data[name] for name in ("counts", "reused", "ms")}
     work.tell("partial", {"pair": [mine, theirs], **told})
-    return Output(data, key, left.document_id)
+    return Output(data, key, document_id)
 
 
-def _content_key(left: Source, right: Source, embedder: str) -> str:
-    return hashlib.sha256(f"{left.digest}:{right.digest}:{embedder}".encode()).hexdigest()
+def content_key(text: str, other_text: str, embedder: str) -> str:
+    """What an alignment of two texts is kept under; all three are fingerprints."""
+    return hashlib.sha256(f"{text}:{other_text}:{embedder}".encode()).hexdigest()
+
+
+def _aligned(work: Work, version_id: str, other_id: str) -> dict[str, Any]:
+    left, right = load(version_id, work.check), load(other_id, work.check)
+    finder = Meaning(left, right, work.tools.embedder, work.check)
+    return noted(align(left.statements, right.statements, finder, work.check), left, right)
 
 
 def noted(found: Alignment, left: Source, right: Source) -> dict[str, Any]:

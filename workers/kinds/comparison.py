@@ -13,38 +13,45 @@ from sqlalchemy.orm import Session
 
 from ingest.database import reading
 from ingest.tables import DocumentRow, PageRow, VersionRow
-from workers import estimates, prompts, usage
+from workers import estimates, prompts, steps, usage
+from workers.comparing.source import fingerprint
 from workers.errors import DocumentNotReady
 from workers.estimates import Expected
 from workers.jobs import Job, Step
-from workers.kinds.aligning import align_pair
+from workers.kinds.aligning import align_pair, content_key
 from workers.kinds.gathering import OVERVIEW_ANSWER, OVERVIEW_TOKENS, gather, write_overview
 from workers.states import StepStatus
 from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 
-#: What a pair takes, about, and a million characters of one of its sides (docs/decisions/0028).
-PAIR_SECONDS, MILLION_SECONDS = 8.0, 10.0
+#: What a pair takes, and a million characters of its sides, and of all in the lists, about
+#: (docs/decisions/0028).
+PAIR_SECONDS, MILLION_SECONDS, LISTED_SECONDS = 8.0, 6.0, 4.0
 
 
 def survey(work: Work) -> Output:
     """What is compared with what, and how long that will take."""
-    with reading() as session:
-        surveyed = _surveyed(session, work.job)
+    surveyed = _surveyed(work.job)
+    expected, beside = _expected(work, surveyed)
+    speed = work.tools.language.speed()
     with work.write() as session:
-        estimates.keep(session, work.job.id, _estimated(session, work, surveyed))
+        made = estimates.made(session, work.job, expected, speed, beside)
+        estimates.keep(session, work.job.id, made)
     return Output(surveyed)
 
 
 def estimate(work: Work) -> Output:
     """What a comparison would take if it were asked for now."""
+    expected, beside = _expected(work, _surveyed(work.job))
+    speed = work.tools.language.speed()
     with reading() as session:
-        return Output(_estimated(session, work, _surveyed(session, work.job)).public())
+        return Output(estimates.made(session, work.job, expected, speed, beside).public())
 
 
-def _surveyed(session: Session, job: Job) -> dict[str, Any]:
-    documents = [_document(session, *ids) for ids in job.params["versions"]]
-    first = select(PageRow.text).where(PageRow.version_id == documents[0]["version_id"])
-    tongue = prompts.tongue_of(session.scalars(first.order_by(PageRow.number)))
+def _surveyed(job: Job) -> dict[str, Any]:
+    with reading() as session:
+        documents = [_document(session, *ids) for ids in job.params["versions"]]
+        first = select(PageRow.text).where(PageRow.version_id == documents[0]["version_id"])
+        tongue = prompts.tongue_of(session.scalars(first.order_by(PageRow.number)))
     pairs = [list(pair) for pair in combinations(range(len(documents)), 2)]
     language = job.params.get("language") or tongue
     return {"documents": documents, "pairs": pairs, "language": language}
@@ -65,15 +72,27 @@ def _document(session: Session, document_id: str, version_id: str) -> dict[str, 
     }
 
 
-def _estimated(session: Session, work: Work, surveyed: dict[str, Any]) -> estimates.Estimate:
-    """By the model's tokens for the overview, and the length of the texts for the rest."""
-    language, steps = work.tools.language, len(surveyed["pairs"]) + 2
-    tokens = (0, 0) if language.small else (OVERVIEW_TOKENS, OVERVIEW_ANSWER)
-    expected = Expected(steps, 0, *tokens)
-    millions = sum(one["characters"] for one in surveyed["documents"]) / 1e6
-    seconds = PAIR_SECONDS * len(surveyed["pairs"])
-    seconds += MILLION_SECONDS * millions * len(surveyed["documents"])
-    return estimates.made(session, work.job, expected, language.speed(), seconds)
+def _expected(work: Work, surveyed: dict[str, Any]) -> tuple[Expected, float]:
+    """The overview's tokens, and the seconds that the length of the texts takes."""
+    documents, keys = surveyed["documents"], _keys(work, surveyed)
+    kept = steps.kept(keys.values())
+    left = [pair for pair, key in keys.items() if key not in kept]
+    tokens = (0, 0) if work.tools.language.small else (OVERVIEW_TOKENS, OVERVIEW_ANSWER)
+    aligned = sum(documents[place]["characters"] for pair in left for place in pair)
+    listed = sum(one["characters"] for one in documents)
+    seconds = PAIR_SECONDS * len(left)
+    seconds += (MILLION_SECONDS * aligned + LISTED_SECONDS * listed) / 1e6
+    return Expected(len(keys) + 2, len(keys) - len(left), *tokens), seconds
+
+
+def _keys(work: Work, surveyed: dict[str, Any]) -> dict[tuple[int, int], str]:
+    """What the alignment of each pair is kept under, by the pair."""
+    texts = [fingerprint(one["version_id"]) for one in surveyed["documents"]]
+    embedder = work.tools.embedder.fingerprint
+    return {
+        (mine, theirs): content_key(texts[mine], texts[theirs], embedder)
+        for mine, theirs in surveyed["pairs"]
+    }
 
 
 def plan(_job: Job, done: Sequence[Step]) -> Plan:
