@@ -26,6 +26,7 @@ def everything(collection: str) -> list[Job]:
     return [
         submit.read(store(collection, "On Tuesday.").id),
         submit.summary(document.id, priority=2),
+        submit.extract([document.id], {"type": "object", "properties": {"day": {}}}),
         submit.estimate(document.id),
         submit.question(collection, "When?", None, priority=1),
         submit.search(collection, "Monday", 3),
@@ -44,13 +45,14 @@ def test_every_kind_begins_with_a_step_that_somebody_can_run(collection: str) ->
     people = (JobKind.QUESTION, JobKind.SEARCH, JobKind.ESTIMATE)
     assert {lanes[kind] for kind in people} == {Lane.INTERACTIVE}
     assert lanes[JobKind.SUMMARY] is lanes[JobKind.READ] is Lane.BATCH
-    assert [job.priority for job in made] == [0, 2, 0, 1, 0, 0]
+    assert lanes[JobKind.EXTRACT] is Lane.BATCH
+    assert [job.priority for job in made] == [0, 2, 0, 0, 1, 0, 0]
 
 
 def test_without_redis_everything_waits_in_the_database_and_is_done_later(collection: str) -> None:
     made = everything(collection)
     Office().work()
-    gone = (JobKind.SUMMARY, JobKind.ESTIMATE)  # with their document
+    gone = (JobKind.SUMMARY, JobKind.EXTRACT, JobKind.ESTIMATE)  # with their document
     status = {job.kind: jobs.get(job.id).status for job in made if job.kind not in gone}
     assert set(status.values()) == {JobStatus.SUCCEEDED}
     with pytest.raises(jobs.JobNotFound):  # the deletion took it along

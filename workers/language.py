@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,14 @@ CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """What the text of an answer must be: JSON, told to our engine and to a server."""
+
+    grammar: str  #: GBNF
+    schema: Mapping[str, Any]  #: the same as a strict JSON schema
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What one generation may cost, who may stop it, and what may be kept of it."""
 
@@ -38,6 +46,7 @@ class Limits:
     cancelled: Callable[[], bool]
     sources: frozenset[str] = frozenset()  #: documents whose words are in the prompt
     durable: bool = False  #: the shared beginning will be asked for again, after a restart too
+    form: Form | None = None  #: None: prose
 
 
 @dataclass(frozen=True)
@@ -57,9 +66,12 @@ class Language:
         return SERVER_SPEED if self.engine is None else self.engine.speed()
 
     def within(self, limits: Limits) -> Runnable[Any, BaseMessage]:
-        """The chat model bound to `limits`; a server only understands the number of tokens."""
+        """The chat model bound to `limits`; a server only understands length and form."""
         if self.engine is None:
-            return RunnableLambda(_plain) | self.chat.bind(max_tokens=limits.max_tokens)
+            asked = _response_format(limits.form) if limits.form else {}
+            return RunnableLambda(_plain) | self.chat.bind(max_tokens=limits.max_tokens, **asked)
+        # Figures repeat themselves: in a form a penalty on that would change what is copied.
+        formed = {"grammar": limits.form.grammar, "repeat_penalty": 1.0} if limits.form else {}
         return self.chat.bind(
             lane=limits.lane,
             max_tokens=limits.max_tokens,
@@ -67,6 +79,7 @@ class Language:
             sources=limits.sources,
             durable=limits.durable,
             compose=self.composes,
+            **formed,
         )
 
 
@@ -76,6 +89,12 @@ def _plain(prompt: PromptValue) -> list[BaseMessage]:
         message.model_copy(update={"content": str(message.text)})
         for message in prompt.to_messages()
     ]
+
+
+def _response_format(form: Form) -> dict[str, Any]:
+    """Not as a keyword of LangChain's, which would go through OpenAI's own parser."""
+    named = {"name": "answer", "schema": dict(form.schema), "strict": True}
+    return {"extra_body": {"response_format": {"type": "json_schema", "json_schema": named}}}
 
 
 def load(settings: Settings) -> Language:

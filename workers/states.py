@@ -15,6 +15,7 @@ class JobKind(StrEnum):
 
     READ = "read"
     SUMMARY = "summary"
+    EXTRACT = "extract"
     ESTIMATE = "estimate"
     QUESTION = "question"
     SEARCH = "search"

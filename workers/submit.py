@@ -16,6 +16,7 @@ from ingest.tables import CollectionRow, DocumentRow, DocumentStatus
 from workers import dispatcher
 from workers.conversations import open_turn
 from workers.errors import DocumentNotReady
+from workers.extraction.schema import fields_of
 from workers.jobs import Job, job_of, request_cancel
 from workers.states import TERMINAL, JobKind, JobStatus, Lane, StepStatus
 from workers.tables import JobDocumentRow, JobRow, StepRow
@@ -24,6 +25,7 @@ from workers.tables import JobDocumentRow, JobRow, StepRow
 FIRST_STEP = {
     JobKind.READ: "parse",
     JobKind.SUMMARY: "outline",
+    JobKind.EXTRACT: "outline",
     JobKind.ESTIMATE: "estimate",
     JobKind.QUESTION: "retrieve",
     JobKind.SEARCH: "search",
@@ -48,6 +50,26 @@ def summary(document_id: str, priority: int = 0) -> Job:
     return _of_documents(JobKind.SUMMARY, [document_id], {}, priority)
 
 
+def extract(
+    document_ids: Sequence[str],
+    schema: dict[str, Any],
+    instruction: str = "",
+    priority: int = 0,
+    *,
+    dry_run: bool = False,
+) -> Job:
+    """Take what the schema asks for out of each of the documents, which have been read.
+
+    With `dry_run` only find out what that would take; a person waits for it. Raises BadSchema.
+    """
+    fields_of(schema)
+    params = {"schema": schema, "instruction": instruction}
+    if not dry_run:
+        return _of_documents(JobKind.EXTRACT, document_ids, params, priority)
+    params["of"] = JobKind.EXTRACT
+    return _of_documents(JobKind.ESTIMATE, document_ids, params, priority)
+
+
 def estimate(document_id: str, priority: int = 0) -> Job:
     """Find out what a summary of the document would take; a person waits for it."""
     return _of_documents(JobKind.ESTIMATE, [document_id], {}, priority)
@@ -61,7 +83,7 @@ def _of_documents(
     `params["versions"]` says which: what comes in meanwhile is not part of it.
     """
     with writing() as session:
-        rows = [_readable(session, document_id) for document_id in document_ids]
+        rows = [_readable(session, document_id) for document_id in dict.fromkeys(document_ids)]
         collections, alone = {row.collection_id for row in rows}, len(rows) == 1
         versions = [[row.id, row.current_version_id] for row in rows]
         row = _add(
@@ -140,7 +162,7 @@ def delete_collection(collection_id: str) -> Job:
 def _add(
     session: Session,
     kind: JobKind,
-    collection_id: str,
+    collection_id: str | None,
     params: dict[str, Any],
     document_id: str | None = None,
 ) -> JobRow:

@@ -16,6 +16,7 @@ COMMANDS = {
     "migrate": "service.cli.migration",
     "add": "service.cli.add",
     "summarize": "service.cli.summarize",
+    "extract": "service.cli.extract",
     "ask": "service.cli.ask",
     "jobs": "service.cli.jobs",
     "bench": "service.cli.bench",

@@ -20,9 +20,9 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def print_estimate(screen: Screen, name: str, estimate: Record) -> None:
-    """What a summary would take."""
-    screen.line(f"A summary of {name} takes about {duration(estimate['p50'])}", "bold")
+def print_estimate(screen: Screen, name: str, estimate: Record, what: str = "A summary") -> None:
+    """What a summary, or something else, of the named would take."""
+    screen.line(f"{what} of {name} takes about {duration(estimate['p50'])}", "bold")
     kept = f", {estimate['kept']} of them known from before" if estimate["kept"] else ""
     screen.line(f"  nine times in ten at most {duration(estimate['p90'])}")
     screen.line(

@@ -2,20 +2,18 @@
 
 import time
 from argparse import Namespace
-from pathlib import Path
 
-from service.cli.catalogue import find_document, open_collection
 from service.cli.client import Client, Record
-from service.cli.errors import JobFailed
+from service.cli.documents import named
+from service.cli.following import follow
 from service.cli.results import print_estimate, print_section, print_summary
 from service.cli.screen import Screen
-from service.cli.uploads import await_read, send
 
 
 def run(arguments: Namespace) -> int:
     """Summarise; adds the document first when it is named by a path."""
     screen, client = Screen(arguments.json), Client(arguments.url)
-    document = _document(client, screen, arguments)
+    document = named(client, screen, arguments.document, arguments)
     wanted = {"kind": "summary", "document_id": document["id"]}
     if arguments.dry_run:
         estimate = client.post("/v1/jobs", {**wanted, "dry_run": True})
@@ -40,36 +38,4 @@ def run(arguments: Namespace) -> int:
 
 def follow_summary(client: Client, screen: Screen, job_id: str) -> Record:
     """Show a summary job's progress and sections until its result is there."""
-    with screen.progress() as progress:
-        bar = progress.add_task("reading", total=100, remark="")
-        for event in client.follow(job_id):
-            if event.name == "progress":
-                state = event.data
-                of = f"{state['done']} of {state['total']}" if state.get("total") else ""
-                progress.update(
-                    bar,
-                    description=str(state.get("stage") or "working"),
-                    completed=state.get("percent", 0),
-                    remark=of,
-                )
-            elif event.name == "partial" and not screen.as_json:
-                print_section(screen, event.data)
-            elif event.name == "done":
-                return dict(event.data["result"])
-            elif event.name == "error":
-                raise JobFailed(event.data["code"], event.data["message"])
-    raise JobFailed("stream_ended", "the stream ended without a result")
-
-
-def _document(client: Client, screen: Screen, arguments: Namespace) -> Record:
-    path: Path = arguments.caller / Path(arguments.document).expanduser()
-    if not path.is_file():
-        return find_document(client, arguments.document, arguments.collection)
-    collection = open_collection(client, arguments.collection)
-    uploads = send(client, screen, collection["id"], [path])
-    await_read(client, screen, uploads)
-    upload = uploads[0]
-    if upload.error or upload.document is None:
-        error = upload.error or {"code": "not_read", "message": "the file was not read"}
-        raise JobFailed(error["code"], error["message"])
-    return upload.document
+    return follow(client, screen, job_id, print_section)

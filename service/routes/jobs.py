@@ -1,18 +1,19 @@
 """Jobs: what was asked for, where it stands, and the story it tells while it runs."""
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from service import table
 from service.deps import Closing, Identifier, OptionalId
 from service.questions import checked
 from service.schemas import jobs as schemas
 from service.streams import EventStream, awaited, happening, resume_point
 from workers import jobs, promises, submit
-from workers.jobs import JobFilter
+from workers.jobs import Job, JobFilter
 from workers.states import JobKind, JobStatus
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -27,16 +28,27 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 }
 
 
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+TABLE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {media_type: BINARY for _, media_type in table.FORMATS.values()}}
+}
+
+
 @router.post(
     "", status_code=202, response_model=schemas.Job, responses={200: {"model": schemas.Estimate}}
 )
 async def create_job(
     wanted: schemas.JobRequest, request: Request, closing: Closing
 ) -> dict[str, Any] | JSONResponse:
-    """Ask for a summary of a document, or for an answer from a collection or one document.
+    """Ask for a summary, for an answer from a collection or one document, or for an extraction.
 
     With `dry_run: true` nothing is begun; the answer is 200 with what it would take.
     """
+    if isinstance(wanted, schemas.ExtractRequest):
+        job = await run_in_threadpool(_extract, wanted)
+        if wanted.dry_run:
+            return JSONResponse(await awaited(request, job, closing, ESTIMATE_SECONDS))
+        return job.public()
     if isinstance(wanted, schemas.SummaryRequest):
         given = wanted.document_id, wanted.priority
         if wanted.dry_run:
@@ -52,6 +64,12 @@ async def create_job(
         wanted.document_id,
     )
     return job.public()
+
+
+def _extract(wanted: schemas.ExtractRequest) -> Job:
+    instruction = wanted.instruction.replace("\0", "").strip()  # Postgres keeps no NUL
+    given = wanted.document_ids, wanted.wanted, instruction, wanted.priority
+    return submit.extract(*given, dry_run=wanted.dry_run)
 
 
 @router.get("", response_model=schemas.Jobs)
@@ -83,6 +101,19 @@ def get_job(job_id: Identifier) -> dict[str, Any]:
 def get_steps(job_id: Identifier) -> dict[str, Any]:
     """The units of a job's work."""
     return {"steps": [step.public() for step in jobs.steps_of(job_id)]}
+
+
+@router.get("/{job_id}/table", response_class=Response, responses=TABLE)
+def get_table(
+    job_id: Identifier,
+    format: Annotated[Literal["csv", "xlsx"], Query()] = "csv",  # noqa: A002 - the parameter's name
+    evidence: Annotated[bool, Query(description="page, quote and verified beside each")] = False,
+) -> Response:
+    """What an extraction found, one row for each document; no cell is run as a formula."""
+    write, media_type = table.FORMATS[format]
+    body = write(table.rows(jobs.get(job_id), evidence))
+    named = {"Content-Disposition": f'attachment; filename="extract-{job_id}.{format}"'}
+    return Response(body, media_type=media_type, headers=named)
 
 
 @router.post("/{job_id}/cancel", status_code=202, response_model=schemas.Job)

@@ -153,7 +153,23 @@ class QuestionRequest(Asking):
     priority: Priority = 0
 
 
-JobRequest = Annotated[SummaryRequest | QuestionRequest, Field(discriminator="kind")]
+class ExtractRequest(Asking):
+    """Take what a JSON schema asks for out of each of the documents."""
+
+    kind: Literal["extract"]
+    document_ids: list[Id] = Field(min_length=1, max_length=100)
+    wanted: dict[str, Any] = Field(
+        alias="schema",
+        description="a JSON schema of type object; `bad_schema` says what can't be used",
+    )
+    instruction: str = Field("", max_length=2_000, description="what else the model should know")
+    priority: Priority = 0
+    dry_run: bool = Field(False, description="only say what it would take")
+
+
+JobRequest = Annotated[
+    SummaryRequest | QuestionRequest | ExtractRequest, Field(discriminator="kind")
+]
 
 
 class NewPriority(Asking):
