@@ -6,6 +6,7 @@
     │   └── DocumentNotFound, PageNotFound
     ├── Refused                  the input is at fault; trying again changes nothing
     │   ├── EmptyFile, FileTooLarge, UnsupportedType, …
+    │   ├── WatchingOff, FolderRefused, FolderMissing, FileUnreadable
     │   └── ParserTimeout, ParserMemory, ParserCrashed
     └── Unavailable              a part is away; trying again may help
         └── IndexUnavailable
@@ -116,6 +117,30 @@ class UndecodableText(Refused):
     """The text is in no encoding that could be recognised."""
 
     code = "undecodable_text"
+
+
+class WatchingOff(Refused):
+    """Folders are not watched here; name those that may be in LECTERN_WATCH_FOLDERS."""
+
+    code = "watching_off"
+
+
+class FolderRefused(Refused):
+    """The folder {folder} is inside none of those that may be watched."""
+
+    code = "folder_refused"
+
+
+class FolderMissing(Refused):
+    """There is no folder {folder} on this host."""
+
+    code = "folder_missing"
+
+
+class FileUnreadable(Refused):
+    """The file can't be read: {reason}."""
+
+    code = "file_unreadable"
 
 
 class EncryptedDocument(Refused):

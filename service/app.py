@@ -16,11 +16,31 @@ from service import errors
 from service.guard import Guard
 from service.metrics import Meter, Metrics
 from service.reference import page as reference
-from service.routes import answers, collections, conversations, documents, jobs, pages, state
+from service.routes import (
+    answers,
+    collections,
+    conversations,
+    documents,
+    jobs,
+    pages,
+    schedules,
+    state,
+    webhooks,
+)
 from service.schemas.forms import Problem
 
 WEB = Path(__file__).parent / "web"
-ROUTES = (collections, documents, pages, jobs, answers, conversations, state)
+ROUTES = (
+    collections,
+    documents,
+    pages,
+    jobs,
+    answers,
+    conversations,
+    schedules,
+    webhooks,
+    state,
+)
 DESCRIPTION = (
     "Documents in, summaries and cited answers out. Times are seconds since the epoch, offsets "
     "count Unicode code points, and every error is an RFC 9457 problem document with a stable code."

@@ -19,6 +19,10 @@ class Settings(BaseSettings):
         default="",
         description="further names the service answers to, separated by commas; *: any name",
     )
+    owner_header: str = Field(
+        default="",
+        description="header in which a proxy says whose a request is; empty: nobody is asked",
+    )
     upload_mb: int = Field(default=200, description="size a file may have", ge=1)
     upload_files: int = Field(default=100, description="files one upload may have", ge=1)
     question_characters: int = Field(default=4_000, description="length a question may have", ge=1)

@@ -78,6 +78,7 @@ class Fleet:
             # other on cores that somebody else is using too are a hundred times slower.
             "LECTERN_CONTEXT": "1280",
             "LECTERN_THREADS": "1",
+            "LECTERN_WATCH_FOLDERS": str(self.folder),
             "LECTERN_TUNE": "off",
             "LECTERN_WARM": "off",  # one thread has enough to do
             "LECTERN_BATCH_SLOTS": "4",

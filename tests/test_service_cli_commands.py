@@ -53,6 +53,9 @@ def service() -> Iterator[FakeService]:
         def do_POST(self) -> None:
             self._serve("POST")
 
+        def do_DELETE(self) -> None:
+            self._serve("DELETE")
+
         def _serve(self, method: str) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             seen = {
@@ -110,6 +113,8 @@ REPORT = {
 SUMMARY = {
     "summary": "水質良好\u2028且\x1b[31m穩定。",
     "language": "zh-TW",
+    "sentences": [{"support": "verified"}, {"support": "unsupported"}],
+    "saved": {"steps": 1, "tokens": 90, "model_ms": 4000},
     "sections": [],
     "coverage": {
         "pages_total": 3,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from test_service_app import problem
+from test_service_app import allow, problem
 
 from ingest.database import writing
 from ingest.tables import DocumentRow, DocumentStatus
@@ -165,6 +165,36 @@ def test_a_conversation_of_another_collection_does_not_exist(
     body = {"kind": "question", "collection_id": other, "question": "x"}
     answer = client.post("/v1/jobs", json={**body, "conversation_id": conversation})
     assert problem(answer) == (404, "conversation_not_found")
+
+
+def test_a_job_belongs_to_whom_the_proxy_names(
+    client: TestClient, document: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = {"X-Remote-User": "  陳\t小姐 ".encode()}
+    body = {"kind": "summary", "document_id": document["id"]}
+    assert client.post("/v1/jobs", json=body, headers=name).json()["owner"] == ""
+    allow(monkeypatch, owner_header="X-Remote-User")
+    made = client.post("/v1/jobs", json=body, headers=name).json()
+    assert made["owner"] == "陳 小姐"
+    assert client.post("/v1/jobs", json=body).json()["owner"] == ""
+    long = client.post("/v1/jobs", json=body, headers={"X-Remote-User": "x" * 500})
+    assert len(long.json()["owner"]) == 200
+    where = f"/v1/collections/{document['collection_id']}/documents"
+    sent = client.post(where, files={"files": ("b.txt", b"On Friday.")}, headers=name)
+    reading = sent.json()["jobs"][0]
+    gone = client.delete(f"/v1/documents/{reading['document_id']}", headers=name).json()["job"]
+    listed = client.get("/v1/jobs", params={"owner": "陳 小姐"}).json()["jobs"]
+    assert [job["id"] for job in listed] == [gone["id"], reading["id"], made["id"]]
+    assert problem(client.get("/v1/jobs?owner=a%00b")) == (422, "invalid_request")
+
+
+def test_a_summary_can_wait_for_the_night(client: TestClient, document: Made) -> None:
+    body = {"kind": "summary", "document_id": document["id"], "when": "night"}
+    assert client.post("/v1/jobs", json=body).json()["when"] == "night"
+    assert problem(client.post("/v1/jobs", json={**body, "when": "noon"}))[1] == "invalid_request"
+    question = {"kind": "question", "collection_id": document["collection_id"], "question": "x"}
+    refused = client.post("/v1/jobs", json={**question, "when": "night"})
+    assert problem(refused) == (422, "invalid_request")
 
 
 def test_an_extraction_waits_for_its_documents_words(client: TestClient, document: Made) -> None:

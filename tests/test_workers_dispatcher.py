@@ -4,12 +4,10 @@ from collections import Counter
 
 import pytest
 from fakes import Office, add_worker, first_step, new_collection, read, set_step, store
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ingest.database import now, reading
 from workers import dispatcher, jobs, submit
-from workers.dispatcher import Candidate, dispatch, fair_order
+from workers.dispatcher import dispatch
 from workers.fleet import WORKER_SILENT_SECONDS
 from workers.jobs import Job
 from workers.states import Lane, StepStatus
@@ -90,8 +88,7 @@ def test_the_higher_priority_goes_first_and_the_front_before_all(rung: Rung) -> 
     assert job_ids(rung) == [made[3].id, made[2].id, made[0].id]
 
 
-def test_a_long_job_does_not_hide_a_short_one(rung: Rung, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatcher, "CANDIDATES", 8)
+def test_a_long_job_does_not_hide_a_short_one(rung: Rung) -> None:
     long = long_summary()
     assert len(jobs.steps_of(long.id)) > 20
     late = readings(1)[0]
@@ -135,30 +132,3 @@ def test_a_broker_that_dies_half_way_leaves_the_rest_ready(
     add_worker()
     assert dispatch() == 1
     assert [first_step(job).status for job in made] == ["published", "ready", "ready"]
-
-
-candidates = st.builds(
-    Candidate,
-    step_id=st.uuids().map(str),
-    job_id=st.sampled_from("abc"),
-    priority=st.integers(0, 2),
-    created_at=st.floats(0, 9),
-)
-
-
-@given(
-    st.lists(candidates, max_size=30), st.dictionaries(st.sampled_from("abc"), st.integers(0, 5))
-)
-def test_the_order_is_fair(waiting: list[Candidate], in_flight: dict[str, int]) -> None:
-    ordered = fair_order(waiting, Counter(in_flight))
-    assert sorted(ordered) == sorted(one.step_id for one in waiting)
-    by_id = {one.step_id: one for one in waiting}
-    running, left = Counter(in_flight), Counter(one.job_id for one in waiting)
-    for before, step_id in enumerate(ordered):
-        chosen = by_id[step_id]
-        rivals = [by_id[each] for each in ordered[before:]]
-        assert chosen.priority == max(one.priority for one in rivals)
-        equals = {one.job_id for one in rivals if one.priority == chosen.priority}
-        assert running[chosen.job_id] == min(running[job] for job in equals)
-        running[chosen.job_id] += 1
-        left[chosen.job_id] -= 1

@@ -13,6 +13,7 @@ from workers.jobs import Job
 from workers.promises import quantile, remaining
 from workers.states import JobStatus
 from workers.tables import EstimateRow, JobRow
+from workers.wishes import Wish
 
 TEN = Expected(steps=10, kept=0, prompt_tokens=10_000, written_tokens=1_000)
 SPEED = Speed(0.001, 0.01)
@@ -60,8 +61,8 @@ def test_others_are_waited_for_as_far_as_they_share_the_slots(document: str) -> 
     small = Expected(steps=1, kept=0, prompt_tokens=1_000, written_tokens=0)
     own = 1.0 + STEP_SECONDS
     assert estimated(submit.summary(document), small).wait == pytest.approx(own)
-    assert estimated(submit.summary(document, priority=1), small).wait == 0
-    late = estimated(submit.summary(document, priority=-1), small)
+    assert estimated(submit.summary(document, wish=Wish(priority=1)), small).wait == 0
+    late = estimated(submit.summary(document, wish=Wish(priority=-1)), small)
     assert late.wait == pytest.approx(WORK + 2 * own)
 
 

@@ -161,15 +161,15 @@ def test_all_of_every_document_is_read(office: Office) -> None:
     assert job.progress["percent"] == 100
 
 
-def test_the_model_is_told_the_fields_the_form_and_what_the_user_said(office: Office) -> None:
+def test_the_model_is_told_the_fields_the_shape_and_what_the_user_said(office: Office) -> None:
     document = read(office, new_collection(), "Report on Water")
     extracted(office, document.id, instruction="Amounts are in pounds.")
     (asked,) = office.model.asked
     assert "- coupon (number): coupon of the bond" in asked
     assert "- towns (list of text)" in asked
     assert "Amounts are in pounds." in asked
-    form = office.model.bound[0]["extra_body"]["response_format"]
-    assert form["json_schema"]["schema"]["required"] == ["title", "coupon", "towns"]
+    shape = office.model.bound[0]["extra_body"]["response_format"]
+    assert shape["json_schema"]["schema"]["required"] == ["title", "coupon", "towns"]
 
 
 def test_chinese_is_asked_for_in_chinese(migrated: object) -> None:

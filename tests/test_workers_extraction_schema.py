@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 
 from workers.errors import BadSchema
 from workers.extraction.answer import read
-from workers.extraction.form import asked_schema, form_of, grammar, skeleton
 from workers.extraction.schema import MAX_BYTES, MAX_FIELDS, Field, fields_of
+from workers.extraction.shape import asked_schema, grammar, shape_of, skeleton
 
 INVOICE = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -173,7 +173,7 @@ def objects(inner: st.SearchStrategy[Any], most: int) -> st.SearchStrategy[dict[
 
 
 @given(schemas())
-def test_whatever_is_taken_has_a_form(schema: dict[str, Any]) -> None:
+def test_whatever_is_taken_has_a_shape(schema: dict[str, Any]) -> None:
     root = fields_of(schema)
     Draft202012Validator.check_schema(asked_schema(root))
     empty = dict.fromkeys(root.members)
@@ -194,9 +194,9 @@ def test_names_and_choices_can_not_break_out_of_the_grammar() -> None:
     assert r'"\"say \\\"x\\\"\": "' in text
 
 
-def test_the_form_for_servers_is_strict() -> None:
-    form = form_of(fields_of(one({"enum": ["a"]})))
-    assert form.schema == {
+def test_the_shape_for_servers_is_strict() -> None:
+    shape = shape_of(fields_of(one({"enum": ["a"]})))
+    assert shape.schema == {
         "type": "object",
         "properties": {"x": {"anyOf": [{"type": "string", "enum": ["a"]}, {"type": "null"}]}},
         "required": ["x"],

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.citations import sentence_spans, tokens_of
-from workers.faithful import faithful
+from workers.meaning import WORDS_ONLY
+from workers.summaries.faithful import faithful
 
 SOURCE = (
     "Northbank renewed 118 kilometres of mains in the year at a cost of 232 pounds a metre. "
@@ -19,12 +20,12 @@ def test_invented_sentences_go_and_carried_ones_stay() -> None:
         "Northbank renewed 118 kilometres of mains in the year. "
         "The prime minister opened the new bridge across the river."
     )
-    text = faithful(written, SOURCE, 1)
+    text = faithful(written, SOURCE, 9, WORDS_ONLY)
     assert text == "Northbank renewed 118 kilometres of mains in the year."
 
 
 def test_an_empty_summary_is_filled_from_the_source_in_its_order() -> None:
-    text = faithful("", SOURCE, 2)
+    text = faithful("", SOURCE, 30, WORDS_ONLY)
     kept = [text[start:end] for start, end in sentence_spans(text)]
     assert len(kept) == 2
     assert all(sentence in SOURCE for sentence in kept)
@@ -33,10 +34,12 @@ def test_an_empty_summary_is_filled_from_the_source_in_its_order() -> None:
 
 def test_chinese_is_joined_without_spaces() -> None:
     source = "公司每月補助網路及電費新臺幣八百元整。同仁應於一小時內以電話通報資訊安全室。"
-    assert faithful("", source, 2) == source
+    assert faithful("", source, 60, WORDS_ONLY) == source
 
 
 @given(st.text(max_size=300), st.text(alphabet="ab .。1字詞\n", max_size=300))
 def test_every_number_comes_from_the_source(written: str, source: str) -> None:
-    numbers = {token for token in tokens_of(faithful(written, source, 3)) if token[0].isdigit()}
+    numbers = {
+        token for token in tokens_of(faithful(written, source, 3, WORDS_ONLY)) if token[0].isdigit()
+    }
     assert numbers <= {token for token in tokens_of(source) if token[0].isdigit()}

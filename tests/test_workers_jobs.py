@@ -14,6 +14,7 @@ from workers.fleet import WORKER_SILENT_SECONDS
 from workers.jobs import Job, JobFilter
 from workers.states import JobKind, JobStatus, StepStatus
 from workers.tables import JobRow, StepRow
+from workers.wishes import Wish
 
 pytestmark = pytest.mark.usefixtures("migrated")
 
@@ -109,7 +110,7 @@ def test_unknown_jobs_are_not_found() -> None:
 def test_the_front_is_before_everything_that_waits_on_the_lane(collection: str) -> None:
     ids = [reading_job(collection, f"On day {day}.").id for day in range(3)]
     jobs.prioritise(ids[0], 5)
-    question = submit.question(collection, "When?", None, priority=99)
+    question = submit.question(collection, "When?", None, wish=Wish(99))
     moved = jobs.prioritise(ids[2], None)
     assert (moved.priority, moved.waiting and moved.waiting.position) == (6, 1)
     assert jobs.prioritise(ids[2], None).priority == 6

@@ -21,7 +21,7 @@ from workers.engine.engine import Engine
 from workers.engine.requests import Request
 from workers.engine.template import Message
 from workers.errors import Cancelled, LanguageModelUnavailable
-from workers.language import Form, Language, Limits, estimated_tokens
+from workers.language import Language, Limits, Shape, estimated_tokens
 from workers.settings import Settings
 from workers.states import Lane
 
@@ -144,10 +144,10 @@ def test_a_chain_streams_from_the_server_with_usage(server: Server, engine: Engi
 
 
 @pytest.mark.model
-def test_a_form_is_asked_for_and_the_text_is_left_as_it_came(server: Server) -> None:
+def test_a_shape_is_asked_for_and_the_text_is_left_as_it_came(server: Server) -> None:
     schema = {"type": "object", "properties": {"river": {"type": "string"}}}
-    formed = replace(limits(12), form=Form("unused", schema))
-    written = writing.write(work(over(server.url)), PROMPT, {"text": "Name a river."}, formed)
+    shaped = replace(limits(12), shape=Shape("unused", schema))
+    written = writing.write(work(over(server.url)), PROMPT, {"text": "Name a river."}, shaped)
     assert written.completion_tokens > 0
     assert written.complete is (written.completion_tokens < 12)
     (asked,) = server.asked

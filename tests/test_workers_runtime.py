@@ -85,7 +85,8 @@ def test_a_message_that_comes_twice_or_late_does_nothing(office: Office) -> None
         office.runtime.run(step.id)
     office.runtime.run("step_none")
     assert {step.claims for step in jobs.steps_of(job.id)} == {1}
-    assert len(office.model.asked) == len(jobs.steps_of(job.id)) - 1
+    again = 1  # the last one, because it says so little
+    assert len(office.model.asked) == len(jobs.steps_of(job.id)) - 1 + again
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from workers.jobs import Job, JobFilter
 from workers.kinds import KINDS
 from workers.states import JobKind, JobStatus, Lane
 from workers.tables import JobRow
+from workers.wishes import Wish
 
 pytestmark = pytest.mark.usefixtures("migrated")  # and no Redis anywhere
 
@@ -25,10 +26,11 @@ def everything(collection: str) -> list[Job]:
     document = read(Office(), collection, "On Monday.", "ready.txt")
     return [
         submit.read(store(collection, "On Tuesday.").id),
-        submit.summary(document.id, priority=2),
+        submit.summary(document.id, wish=Wish(priority=2)),
+        submit.digest([document.id, read(Office(), collection, "More.", "b.txt").id]),
         submit.extract([document.id], {"type": "object", "properties": {"day": {}}}),
         submit.estimate(document.id),
-        submit.question(collection, "When?", None, priority=1),
+        submit.question(collection, "When?", None, wish=Wish(priority=1)),
         submit.search(collection, "Monday", 3),
         submit.delete_document(document.id),
     ]
@@ -46,13 +48,14 @@ def test_every_kind_begins_with_a_step_that_somebody_can_run(collection: str) ->
     assert {lanes[kind] for kind in people} == {Lane.INTERACTIVE}
     assert lanes[JobKind.SUMMARY] is lanes[JobKind.READ] is Lane.BATCH
     assert lanes[JobKind.EXTRACT] is Lane.BATCH
-    assert [job.priority for job in made] == [0, 2, 0, 0, 1, 0, 0]
+    wanted = {JobKind.SUMMARY: 2, JobKind.QUESTION: 1}
+    assert [job.priority for job in made] == [wanted.get(job.kind, 0) for job in made]
 
 
 def test_without_redis_everything_waits_in_the_database_and_is_done_later(collection: str) -> None:
     made = everything(collection)
     Office().work()
-    gone = (JobKind.SUMMARY, JobKind.EXTRACT, JobKind.ESTIMATE)  # with their document
+    gone = (JobKind.SUMMARY, JobKind.DIGEST, JobKind.EXTRACT, JobKind.ESTIMATE)  # with theirs
     status = {job.kind: jobs.get(job.id).status for job in made if job.kind not in gone}
     assert set(status.values()) == {JobStatus.SUCCEEDED}
     with pytest.raises(jobs.JobNotFound):  # the deletion took it along

@@ -6,10 +6,11 @@ that width, case and spacing never matter while every place still maps back to t
 It is verified when the source covers it, in about its order, and every number in it stands there.
 """
 
+import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -207,18 +208,32 @@ def neighbours(text: str, begin: int = 0) -> Iterator[tuple[int, int]]:
             yield begin + start, begin + end
 
 
+def runs(text: str) -> Iterator[tuple[tuple[int, int], Tokens]]:
+    """The same with their tokens."""
+    spans = list(sentence_spans(text))
+    tokens = [tokens_of(text[start:end]) for start, end in spans]
+    for number, (start, _) in enumerate(spans):
+        held: Tokens = ()
+        for place in range(number, min(number + NEIGHBOURS, len(spans))):
+            held += tokens[place]
+            yield (start, spans[place][1]), held
+
+
 def carrier(sentence: str, places: Sequence[tuple[T, Tokens]]) -> T | None:
     """The place whose tokens carry the sentence best, the shorter of equals; None if none does."""
     wanted = tokens_of(sentence)
-    if sum(map(_weight, wanted)) < SUBSTANCE:
+    total = weight_of(wanted)
+    if total < SUBSTANCE:
         return None
     numbers = {token for token in wanted if token[0].isdigit()}
-    best, best_score = None, 0.0
+    weighed = [(token, count, _weight(token)) for token, count in Counter(wanted).items()]
+    best, best_score = None, -math.inf
     for place, held in places:
-        if not numbers <= set(held):
+        if numbers and not numbers <= set(held):
             continue
-        covered = _coverage(wanted, held)
-        if covered < COVERED:
+        # Not by counters: nearly all places fail here, and this is what they cost.
+        common = sum(weight * min(count, held.count(token)) for token, count, weight in weighed)
+        if (covered := common / total) < COVERED:
             continue
         ordered = _in_order(wanted, held)
         score = covered + ordered - LENGTH_LOSS * len(held)
@@ -230,9 +245,7 @@ def carrier(sentence: str, places: Sequence[tuple[T, Tokens]]) -> T | None:
 def _may_carry(held: Tokens, sentences: Sequence[Tokens]) -> bool:
     """Whether one of the sentences is covered by a whole passage: no place in it covers more."""
     return any(
-        _coverage(wanted, held) >= COVERED
-        for wanted in sentences
-        if sum(map(_weight, wanted)) >= SUBSTANCE
+        _coverage(wanted, held) >= COVERED for wanted in sentences if weight_of(wanted) >= SUBSTANCE
     )
 
 
@@ -245,6 +258,11 @@ def _title_length(passage: Found) -> int:
     return len(title) + len(rest) - len(rest.lstrip()) if rest.strip() else 0
 
 
+def weight_of(tokens: Iterable[str]) -> float:
+    """What the tokens tell together; function words hardly anything."""
+    return sum(map(_weight, tokens))
+
+
 def _weight(token: str) -> float:
     if token in FUNCTION_WORDS or all(character in FUNCTION_WORDS for character in token):
         return FUNCTION_WEIGHT
@@ -254,8 +272,7 @@ def _weight(token: str) -> float:
 def _coverage(wanted: tuple[str, ...], held: tuple[str, ...]) -> float:
     """Weight of the wanted tokens that are held, as a share."""
     common = Counter(wanted) & Counter(held)
-    total = sum(map(_weight, wanted))
-    return sum(_weight(token) * count for token, count in common.items()) / total
+    return weight_of(common.elements()) / weight_of(wanted)
 
 
 def _in_order(wanted: tuple[str, ...], held: tuple[str, ...]) -> float:

@@ -4,36 +4,22 @@ Called on submit, at every step's end and by each worker's tick. Queues stay sho
 "to the front" and cancelling are exact: what has not been published can still be reordered.
 """
 
-from collections import Counter
-from dataclasses import dataclass
-
 import structlog
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
-from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, Subquery, func, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ingest.database import now, reading, writing
-from workers import fleet
+from workers import fleet, night
 from workers.app import RUN_STEP, app
-from workers.states import WANTED, Lane, StepStatus
+from workers.states import WANTED, Lane, StepStatus, When
 from workers.tables import JobRow, StepRow
 
-CANDIDATES = 200
 #: An interactive step beyond the engine's slots may wait in a worker thread: it costs nothing.
 INTERACTIVE_OVERBOOKING = 2
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A step that could be published now."""
-
-    step_id: str
-    job_id: str
-    priority: int
-    created_at: float
 
 
 def dispatch() -> int:
@@ -52,8 +38,8 @@ def dispatch() -> int:
 def _anything_ready() -> bool:
     """Looked up before SQLite's one write lock is asked for: mostly there is nothing to do."""
     with reading() as session:
-        ready = select(StepRow.id).where(StepRow.status == StepStatus.READY).limit(1)
-        return session.scalars(ready).first() is not None
+        ready = select(StepRow.id).join(JobRow, JobRow.id == StepRow.job_id)
+        return session.scalars(ready.where(*_ready(now(session))).limit(1)).first() is not None
 
 
 def withdraw(step_ids: list[str]) -> None:
@@ -81,18 +67,10 @@ def _publishable(session: Session, lane: Lane) -> list[str]:
     window = fleet.slots(session, lane)
     if lane is Lane.INTERACTIVE:
         window *= INTERACTIVE_OVERBOOKING
-    in_flight = Counter(
-        session.scalars(
-            select(StepRow.job_id).where(
-                StepRow.lane == lane,
-                StepRow.status.in_((StepStatus.PUBLISHED, StepStatus.RUNNING)),
-            )
-        )
-    )
-    free = window - in_flight.total()
+    free = window - (session.scalar(select(func.count()).where(*_in_flight(lane))) or 0)
     if free <= 0:
         return []
-    chosen = fair_order(_candidates(session, lane, moment, free), in_flight)[:free]
+    chosen = list(session.scalars(_fair_order(lane, moment).limit(free)))
     marked = session.scalars(
         update(StepRow)
         .where(StepRow.id.in_(chosen), StepRow.status == StepStatus.READY)
@@ -103,45 +81,67 @@ def _publishable(session: Session, lane: Lane) -> list[str]:
     return [step_id for step_id in chosen if step_id in ours]
 
 
-def fair_order(candidates: list[Candidate], in_flight: Counter[str]) -> list[str]:
-    """Highest priority first; among equals the job with the fewest steps in flight, then age."""
-    running = Counter(in_flight)
-    waiting = list(candidates)
-    ordered: list[str] = []
-    while waiting:
-        best = min(waiting, key=lambda c: (-c.priority, running[c.job_id], c.created_at))
-        waiting.remove(best)
-        running[best.job_id] += 1
-        ordered.append(best.step_id)
-    return ordered
+def _in_flight(lane: Lane) -> tuple[ColumnElement[bool], ...]:
+    taken = (StepStatus.PUBLISHED, StepStatus.RUNNING)
+    return StepRow.lane == lane, StepRow.status.in_(taken)
 
 
-def _candidates(session: Session, lane: Lane, moment: float, free: int) -> list[Candidate]:
-    """At most `free` steps of each job: a job with thousands must not hide the others."""
+def _ready(moment: float) -> tuple[ColumnElement[bool], ...]:
+    """Of a step and its job: what must hold before it is handed out."""
+    open_to = (When.NOW, When.NIGHT) if night.window().open(moment) else (When.NOW,)
+    return (
+        StepRow.status == StepStatus.READY,
+        StepRow.not_before <= moment,
+        JobRow.status.in_(WANTED),
+        JobRow.when.in_(open_to) | StepRow.kind.in_(night.AT_ONCE),
+    )
+
+
+def _fair_order(lane: Lane, moment: float) -> Select[str]:
+    """Steps that may be handed out, the next one first.
+
+    The highest priority first; among equals the owner with the fewest steps in flight, then the
+    job with the fewest, then age. A step's turn is how many of its job, or of its owner, would be
+    in flight with it if all those before it of the same were: to sort by turns is to choose one
+    after the other by who has the fewest. So nobody's thousands hide anybody's one.
+    """
+    of_job, of_owner = _steps_in_flight(lane, StepRow.job_id), _steps_in_flight(lane, JobRow.owner)
     in_job = func.row_number().over(
         partition_by=StepRow.job_id, order_by=(StepRow.kind, StepRow.ordinal)
     )
     ready = (
         select(
             StepRow.id,
-            StepRow.job_id,
+            JobRow.owner,
             JobRow.priority,
             JobRow.created_at,
-            in_job.label("place"),
+            (in_job + func.coalesce(of_job.c.steps, 0)).label("job_turn"),
         )
         .join(JobRow, JobRow.id == StepRow.job_id)
-        .where(
-            StepRow.status == StepStatus.READY,
-            StepRow.lane == lane,
-            StepRow.not_before <= moment,
-            JobRow.status.in_(WANTED),
-        )
+        .outerjoin(of_job, of_job.c.whose == StepRow.job_id)
+        .where(StepRow.lane == lane, *_ready(moment))
         .subquery()
     )
-    rows = session.execute(
-        select(ready.c.id, ready.c.job_id, ready.c.priority, ready.c.created_at)
-        .where(ready.c.place <= free)
-        .order_by(ready.c.priority.desc(), ready.c.place, ready.c.created_at)
-        .limit(CANDIDATES)
+    first = ready.c.priority.desc()
+    age = ready.c.created_at, ready.c.id
+    in_owner = func.row_number().over(
+        partition_by=ready.c.owner, order_by=(first, ready.c.job_turn, *age)
     )
-    return [Candidate(*row) for row in rows]
+    owner_turn = in_owner + func.coalesce(of_owner.c.steps, 0)
+    return (
+        select(ready.c.id)
+        .outerjoin(of_owner, of_owner.c.whose == ready.c.owner)
+        .order_by(first, owner_turn, ready.c.job_turn, *age)
+    )
+
+
+def _steps_in_flight(lane: Lane, whose: InstrumentedAttribute[str]) -> Subquery:
+    """How many steps of each job, or of each owner, somebody works on or is about to."""
+    return (
+        select(whose.label("whose"), func.count().label("steps"))
+        .select_from(StepRow)
+        .join(JobRow, JobRow.id == StepRow.job_id)
+        .where(*_in_flight(lane))
+        .group_by(whose)
+        .subquery()
+    )

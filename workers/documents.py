@@ -4,7 +4,7 @@
 document, so that the engine computes it once, and finds it again after a restart.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -15,6 +15,7 @@ from workers import prompts
 from workers.conversations import Turn
 from workers.engine.template import Message
 from workers.language import CJK, Language
+from workers.styles import Tongue
 
 ANSWER_TOKENS = 160
 PROMPT_OVERHEAD = 256  #: tokens kept for the template and the instruction
@@ -32,7 +33,7 @@ class Whole:
 
     document_id: str
     text: str
-    tongue: prompts.Tongue  #: its own; the questions may be in another
+    tongue: Tongue  #: its own; the questions may be in another
     room: int  #: tokens left for what was said before
 
 
@@ -41,11 +42,16 @@ def whole(document_id: str, language: Language, question: str) -> Whole | None:
     limit = language.context_tokens - ANSWER_TOKENS - PROMPT_OVERHEAD
     with reading() as session:
         pages = library.page_texts(session, document_id, limit * CHARACTERS_PER_TOKEN)
-    text = prompts.harmless("\n\n".join(page for page in pages if page.strip()))
+    text = text_of(pages)
     room = limit - language.count_tokens(text) - language.count_tokens(question)
     if not text or room < 0:
         return None
     return Whole(document_id, text, prompts.tongue_of(pages), room)
+
+
+def text_of(pages: Iterable[str]) -> str:
+    """The text of a document, of its pages in order, as it stands in every prompt about it."""
+    return prompts.harmless("\n\n".join(page for page in pages if page.strip()))
 
 
 def beginning(document: Whole) -> list[Message]:
@@ -78,9 +84,9 @@ def fitting(turns: Sequence[Turn], document: Whole, language: Language) -> Seque
     return turns[begin:]
 
 
-def tongue_of_question(question: str) -> prompts.Tongue:
+def tongue_of_question(question: str) -> Tongue:
     """The language to answer in: the question's own."""
-    return "zh-TW" if CJK.search(question) else "en"
+    return Tongue.CHINESE if CJK.search(question) else Tongue.ENGLISH
 
 
 def _asked(question: str) -> str:

@@ -1,10 +1,12 @@
 """What can go wrong with a job, a step or the engine, named.
 
 LecternError
-├── JobNotFound, ConversationNotFound
+├── JobNotFound, ConversationNotFound, ScheduleNotFound, WebhookNotFound, DeliveryNotFound
 ├── Refused
 │   ├── EmptyQuestion, QuestionTooLong, DocumentNotReady
 │   ├── BadSchema, SchemaTooLong
+│   ├── BadSchedule, TimezoneUnknown, WebhookUrlRefused, ReceiverRefused
+│   ├── LanguageNotPossible, DigestImpossible
 │   └── PromptTooLong, ServerPromptTooLong
 ├── Unavailable
 │   └── LanguageModelUnavailable, EngineStopped
@@ -26,6 +28,24 @@ class ConversationNotFound(NotFound):
     """There is no conversation {id}."""
 
     code = "conversation_not_found"
+
+
+class ScheduleNotFound(NotFound):
+    """There is no schedule {id}."""
+
+    code = "schedule_not_found"
+
+
+class WebhookNotFound(NotFound):
+    """There is no webhook {id}."""
+
+    code = "webhook_not_found"
+
+
+class DeliveryNotFound(NotFound):
+    """There is no delivery {id} to this webhook."""
+
+    code = "delivery_not_found"
 
 
 class EmptyQuestion(Refused):
@@ -58,6 +78,42 @@ class SchemaTooLong(Refused):
     """
 
     code = "schema_too_long"
+
+
+class WebhookUrlRefused(Refused):
+    """Nothing can be sent to this URL: {reason}."""
+
+    code = "bad_webhook_url"
+
+
+class ReceiverRefused(Refused):
+    """The receiver resolves to {address}, an address that nothing is sent to."""
+
+    code = "receiver_refused"
+
+
+class BadSchedule(Refused):
+    """The schedule can't be kept: {reason}."""
+
+    code = "bad_schedule"
+
+
+class TimezoneUnknown(Refused):
+    """There is no time zone called “{name}”."""
+
+    code = "unknown_timezone"
+
+
+class LanguageNotPossible(Refused):
+    """The model is too small to write in another language than the document's ({language})."""
+
+    code = "language_not_possible"
+
+
+class DigestImpossible(Refused):
+    """A digest is made of 2 to {most} documents that have been read; here are {count}."""
+
+    code = "digest_impossible"
 
 
 class PromptTooLong(Refused):

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 
 from ingest.database import now
 from ingest.errors import LecternError
+from workers import night
 from workers.engine.load import Speed
 from workers.jobs import Job
-from workers.promises import outcomes, quantile
+from workers.promises import beginning, outcomes, quantile, worked
 from workers.states import TERMINAL, JobStatus
 from workers.tables import EstimateRow, JobRow
 
@@ -71,8 +72,12 @@ def made(session: Session, job: Job, expected: Expected, speed: Speed) -> Estima
 
 
 def keep(session: Session, job_id: str, estimate: Estimate) -> None:
-    """Remember what was promised, until it is known what came of it."""
-    row = EstimateRow(job_id=job_id, made_at=now(session), real_seconds=None, **asdict(estimate))
+    """Remember what was promised, until it is known what came of it.
+
+    It counts from when the job can begin: for one of the night, from the next opening.
+    """
+    begins = beginning(session.get_one(JobRow, job_id).when, now(session))
+    row = EstimateRow(job_id=job_id, made_at=begins, real_seconds=None, **asdict(estimate))
     session.merge(row)
 
 
@@ -80,7 +85,7 @@ def settle(session: Session, job: Job, _error: LecternError | None) -> None:
     """Write down what a finished job really took since its estimate was made."""
     row = session.get(EstimateRow, job.id)
     if row is not None and job.status == JobStatus.SUCCEEDED and job.finished_at is not None:
-        row.real_seconds = job.finished_at - row.made_at
+        row.real_seconds = worked(job.when, row.made_at, job.finished_at)
 
 
 def _wait(session: Session, job: Job, work: float) -> float:
@@ -93,6 +98,8 @@ def _wait(session: Session, job: Job, work: float) -> float:
         .join(EstimateRow, EstimateRow.job_id == JobRow.id)
         .where(JobRow.status.not_in(TERMINAL), JobRow.id != job.id)
     )
+    if not night.window().open(now(session)):  # those of the night are in nobody's way now
+        query = query.where(JobRow.when == job.when)
     wait = 0.0
     for priority, progress, needs in session.execute(query):
         left = needs * (1.0 - (progress or {}).get("percent", 0) / 100)

@@ -43,3 +43,9 @@ def silence() -> float | None:
     with reading() as session:
         seen = session.scalar(select(func.max(WorkerRow.seen_at)))
         return None if seen is None else max(0.0, now(session) - seen)
+
+
+def anybody() -> bool:
+    """Whether there is a live worker."""
+    silent = silence()
+    return silent is not None and silent < WORKER_SILENT_SECONDS

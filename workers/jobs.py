@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from ingest import library
 from ingest.database import now, reading, writing
-from workers.errors import JobNotFound
-from workers.promises import Promise, promises
-from workers.states import TERMINAL, UNSTARTED, JobKind, JobStatus, Lane, StepStatus
+from workers import ending
+from workers.errors import Cancelled, JobNotFound
+from workers.promises import Promise, begin_now, promises
+from workers.states import TERMINAL, UNSTARTED, JobKind, JobStatus, Lane, StepStatus, When
 from workers.tables import JobRow, StepRow
 from workers.waiting import Waiting, waiting
 
@@ -35,6 +36,8 @@ class Job:
     started_at: float | None
     finished_at: float | None
     cancel_requested_at: float | None
+    owner: str = ""  #: nobody in particular
+    when: When = When.NOW
     waiting: Waiting | None = None
     estimate: Promise | None = None
 
@@ -89,13 +92,15 @@ class JobFilter:
     kind: JobKind | None = None
     document_id: str | None = None
     collection_id: str | None = None
+    owner: str | None = None
     limit: int = 50
 
 
 def job_of(row: JobRow, waiting: Waiting | None = None, estimate: Promise | None = None) -> Job:
     """The value of a row."""
     held = {field.name: getattr(row, field.name) for field in fields(Job)[:-2]}
-    held.update(kind=JobKind(row.kind), status=JobStatus(row.status), lane=Lane(row.lane))
+    held.update(kind=JobKind(row.kind), status=JobStatus(row.status))
+    held.update(lane=Lane(row.lane), when=When(row.when))
     return Job(**held, waiting=waiting, estimate=estimate)
 
 
@@ -123,6 +128,7 @@ def listing(wanted: JobFilter) -> list[Job]:
         (JobRow.kind, wanted.kind),
         (JobRow.document_id, wanted.document_id),
         (JobRow.collection_id, wanted.collection_id),
+        (JobRow.owner, wanted.owner),
     ):
         if value is not None:
             query = query.where(column == value)
@@ -176,14 +182,16 @@ def request_cancel(session: Session, row: JobRow) -> None:
     if session.scalar(running):
         row.status = JobStatus.CANCELLING
         return
-    row.status, row.finished_at = JobStatus.CANCELLED, moment
-    row.error = {"code": "cancelled", "message": "The job was cancelled."}
+    ending.end(session, row, JobStatus.CANCELLED, Cancelled(), moment)
     if row.kind == JobKind.READ and row.document_id:
         library.forget_content(session, row.document_id, "cancelled", "Its reading was cancelled.")
 
 
 def prioritise(job_id: str, priority: int | None) -> Job:
-    """Set the job's priority; `None` puts it in front of everything that waits on its lane."""
+    """Set the job's priority; `None` puts it in front of everything that waits on its lane.
+
+    Then it does not wait for the night either.
+    """
     with writing() as session:
         row = session.get(JobRow, job_id)
         if row is None:
@@ -193,6 +201,9 @@ def prioritise(job_id: str, priority: int | None) -> Job:
                 JobRow.lane == row.lane, JobRow.status.not_in(TERMINAL), JobRow.id != row.id
             )
             priority = max(row.priority, (session.scalar(highest) or 0) + 1)
+            if row.when == When.NIGHT and row.status not in TERMINAL:
+                row.when = When.NOW
+                begin_now(session, row.id)
         row.priority = priority
         return _seen(session, [row])[0]
 

@@ -25,12 +25,13 @@ from workers.states import Lane
 SERVER_TIMEOUT_SECONDS = 600
 #: A guess, for estimates: what they are multiplied with is learned from the jobs.
 SERVER_SPEED = Speed(0.002, 0.02)
+THOUGHT_TOKENS = 1_024
 SMALL_PARAMETERS = 1_000_000_000
 CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class Shape:
     """What the text of an answer must be: JSON, told to our engine and to a server."""
 
     grammar: str  #: GBNF
@@ -46,7 +47,7 @@ class Limits:
     cancelled: Callable[[], bool]
     sources: frozenset[str] = frozenset()  #: documents whose words are in the prompt
     durable: bool = False  #: the shared beginning will be asked for again, after a restart too
-    form: Form | None = None  #: None: prose
+    shape: Shape | None = None  #: None: prose
 
 
 @dataclass(frozen=True)
@@ -60,26 +61,29 @@ class Language:
     engine: Engine | None  #: None for a server
     small: bool  #: invents too freely to be believed without proof
     composes: bool = False  #: joins passages from kept KV, which is approximate
+    thought_tokens: int = 0  #: kept for what it thinks before it answers, beside `context_tokens`
+    opens_thought: bool = False  #: does so without saying where it begins
 
     def speed(self) -> Speed:
         """What tokens take here; of a server nothing is known but what its jobs took."""
         return SERVER_SPEED if self.engine is None else self.engine.speed()
 
     def within(self, limits: Limits) -> Runnable[Any, BaseMessage]:
-        """The chat model bound to `limits`; a server only understands length and form."""
+        """The chat model bound to `limits`; a server only understands length and shape."""
+        max_tokens = limits.max_tokens + self.thought_tokens
         if self.engine is None:
-            asked = _response_format(limits.form) if limits.form else {}
-            return RunnableLambda(_plain) | self.chat.bind(max_tokens=limits.max_tokens, **asked)
-        # Figures repeat themselves: in a form a penalty on that would change what is copied.
-        formed = {"grammar": limits.form.grammar, "repeat_penalty": 1.0} if limits.form else {}
+            asked = _response_format(limits.shape) if limits.shape else {}
+            return RunnableLambda(_plain) | self.chat.bind(max_tokens=max_tokens, **asked)
+        # Figures repeat themselves: a penalty on that would change what is copied.
+        shaped = {"grammar": limits.shape.grammar, "repeat_penalty": 1.0} if limits.shape else {}
         return self.chat.bind(
             lane=limits.lane,
-            max_tokens=limits.max_tokens,
+            max_tokens=max_tokens,
             cancelled=limits.cancelled,
             sources=limits.sources,
             durable=limits.durable,
             compose=self.composes,
-            **formed,
+            **shaped,
         )
 
 
@@ -91,9 +95,9 @@ def _plain(prompt: PromptValue) -> list[BaseMessage]:
     ]
 
 
-def _response_format(form: Form) -> dict[str, Any]:
+def _response_format(shape: Shape) -> dict[str, Any]:
     """Not as a keyword of LangChain's, which would go through OpenAI's own parser."""
-    named = {"name": "answer", "schema": dict(form.schema), "strict": True}
+    named = {"name": "answer", "schema": dict(shape.schema), "strict": True}
     return {"extra_body": {"response_format": {"type": "json_schema", "json_schema": named}}}
 
 
@@ -110,14 +114,17 @@ def load(settings: Settings) -> Language:
     profile = profile_for(settings, weights.source(settings.model))
     path = weights.chosen(settings.model, models_folder(data), profile.weights)
     engine = Engine(path, settings, profile, kv_folder(data))
+    thought = THOUGHT_TOKENS if engine.thinks else 0
     return Language(
         chat=LecternChat(engine=engine, repeat_penalty=1.1),
         fingerprint=engine.model.fingerprint,
-        context_tokens=engine.context_tokens,
+        context_tokens=engine.context_tokens - thought,
         count_tokens=engine.count_tokens,
         engine=engine,
         small=engine.model.parameters < SMALL_PARAMETERS,
         composes=settings.compose == "on",
+        thought_tokens=thought,
+        opens_thought=engine.opens_thought,
     )
 
 
@@ -131,13 +138,15 @@ def _server(settings: Settings) -> Language:
         timeout=SERVER_TIMEOUT_SECONDS,
         stream_usage=True,
     )
+    thought = THOUGHT_TOKENS if settings.thinking == "on" else 0
     return Language(
         chat=chat,
         fingerprint=f"{settings.llm_url}#{settings.llm_model}",
-        context_tokens=settings.llm_context,
+        context_tokens=settings.llm_context - thought,
         count_tokens=estimated_tokens,
         engine=None,
         small=False,
+        thought_tokens=thought,
     )
 
 

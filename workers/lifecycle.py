@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ingest.database import now
 from ingest.errors import LecternError
-from workers import events, steps
+from workers import ending, events, steps
 from workers.errors import Cancelled
 from workers.jobs import Job, Step, job_of, planned_steps
 from workers.kinds import KINDS
@@ -112,7 +112,5 @@ class _Recorded(LecternError):
 
 
 def _end(session: Session, row: JobRow, status: JobStatus, error: LecternError | None) -> None:
-    row.status, row.finished_at = status, now(session)
-    row.error = {"code": error.code, "message": str(error)} if error else None
-    session.flush()
+    ending.end(session, row, status, error, now(session))
     KINDS[job_of(row).kind].settle(session, job_of(row), error)

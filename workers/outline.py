@@ -18,6 +18,7 @@ from ingest.tables import ChunkRow
 
 #: A section may end once it is so full. Fuller sections are fewer, emptier ones find better ends.
 NEARLY_FULL = 2 / 3
+JOINT = "\n"  #: between the parts of a section
 SPACING = 2  #: tokens between two chunks
 
 
@@ -69,7 +70,20 @@ def sections(
 
 def text_of(parts: Sequence[Sequence[int]], pages: Mapping[int, str]) -> str:
     """The text of (page, char_start, char_end)."""
-    return "\n".join(pages[page][start:end] for page, start, end in parts)
+    return JOINT.join(pages[page][start:end] for page, start, end in parts)
+
+
+def spans_of(
+    parts: Sequence[Sequence[int]], start: int, end: int
+) -> Iterator[tuple[int, int, int]]:
+    """Where a place of `text_of(parts)` stands: (page, char_start, char_end), by page."""
+    begin = 0
+    for page, char_start, char_end in parts:
+        length = char_end - char_start
+        first, last = max(start - begin, 0), min(end - begin, length)
+        if first < last:
+            yield page, char_start + first, char_start + last
+        begin += length + len(JOINT)
 
 
 def coverage(

@@ -14,14 +14,22 @@ from ingest.database import require_schema
 from ingest.embed import Embedder
 from ingest.settings import settings as ingest_settings
 from ingest.vectors import VectorIndex
-from workers import language, logs
+from workers import courier, errands, language, logs
 from workers.app import app
 from workers.dispatcher import INTERACTIVE_OVERBOOKING
 from workers.engine.topology import usable_cores
+from workers.rounds import Duty, Rounds
 from workers.runtime import Runtime
 from workers.settings import settings
 from workers.states import Lane
 from workers.work import Tools
+
+DUTIES = (
+    Duty("courier", 1.0, courier.deliver),
+    Duty("tidying", 3_600.0, courier.tidy),
+    Duty("schedules", 5.0, errands.run_due),
+)
+LEAVE_SECONDS = 12.0  #: a delivery takes ten at most
 
 log = structlog.get_logger()
 
@@ -40,10 +48,13 @@ def serve() -> None:
     logs.configure()
     require_schema()
     blobs.sweep()
-    ours = runtime()
+    ours, rounds = runtime(), Rounds(DUTIES)
     worker_shutting_down.connect(lambda **_: ours.stop(), weak=False)
+    worker_shutting_down.connect(lambda **_: rounds.stop(), weak=False)
     worker_shutdown.connect(lambda **_: ours.leave(), weak=False)
+    worker_shutdown.connect(lambda **_: rounds.leave(LEAVE_SECONDS), weak=False)
     ours.start()
+    rounds.start()
     chosen = settings()
     threads = chosen.batch_slots + chosen.interactive_slots * INTERACTIVE_OVERBOOKING
     log.info("worker_ready", owner=ours.owner, threads=threads)

@@ -10,6 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ingest.database import now, reading
+from workers import night
+from workers.states import When
 from workers.tables import EstimateRow, JobRow
 
 REMEMBERED = 40  #: latest outcomes that count
@@ -78,6 +80,26 @@ def promises(session: Session, rows: Sequence[JobRow]) -> Mapping[str, Promise]:
     return {row.job_id: _promise(row, wanted[row.job_id], moment) for row in found}
 
 
+def beginning(when: str, moment: float) -> float:
+    """When a job that is asked for at `moment` can begin."""
+    return night.window().opening(moment) if when == When.NIGHT else moment
+
+
+def worked(when: str, begin: float, end: float) -> float:
+    """Seconds between two moments in which the job could run; 0 if it could not begin yet."""
+    if when == When.NIGHT:
+        return night.window().open_seconds(begin, end)
+    return max(0.0, end - begin)
+
+
+def begin_now(session: Session, job_id: str) -> None:
+    """What was promised for the night counts from now, less what the job has worked already."""
+    row = session.get(EstimateRow, job_id)
+    if row is not None:
+        moment = now(session)
+        row.made_at = moment - worked(When.NIGHT, row.made_at, moment)
+
+
 def remaining(p50: float, done: float, elapsed: float) -> float:
     """Seconds until the end, when the share `done` of the work is done after `elapsed` seconds.
 
@@ -88,8 +110,6 @@ def remaining(p50: float, done: float, elapsed: float) -> float:
 
 
 def _promise(row: EstimateRow, job: JobRow, moment: float) -> Promise:
-    done = (job.progress or {}).get("percent", 0) / 100
-    ended = job.finished_at is not None
     return Promise(
         made_at=row.made_at,
         steps=row.steps,
@@ -98,6 +118,13 @@ def _promise(row: EstimateRow, job: JobRow, moment: float) -> Promise:
         written_tokens=row.written_tokens,
         p50=row.p50,
         p90=row.p90,
-        remaining=None if ended else remaining(row.p50, done, moment - row.made_at),
+        remaining=None if job.finished_at is not None else _remaining(row, job, moment),
         real=row.real_seconds,
     )
+
+
+def _remaining(row: EstimateRow, job: JobRow, moment: float) -> float:
+    """Seconds from `moment` to the end, with the hours in which the job has to wait."""
+    done = (job.progress or {}).get("percent", 0) / 100
+    left = remaining(row.p50, done, worked(job.when, row.made_at, moment))
+    return night.window().after(moment, left) - moment if job.when == When.NIGHT else left

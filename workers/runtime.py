@@ -113,9 +113,7 @@ class Runtime:
         try:
             output = KINDS[claim.job.kind].runners[claim.step.kind](work)
             with steps.fenced(claim.step) as session:
-                row = steps.finish(
-                    session, claim.step, output.data, output.key, output.document_id
-                )
+                row = steps.finish(session, claim.step, output.data, output.key, output.document_id)
                 job = lifecycle.advance(session, row)
             lifecycle.tell(job)
         except LeaseLost:

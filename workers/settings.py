@@ -4,8 +4,10 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from workers.localtime import zone
 
 
 class Settings(BaseSettings):
@@ -45,6 +47,9 @@ class Settings(BaseSettings):
     tune: Literal["auto", "off"] = Field(
         "auto", description="auto: the first start measures this machine, within a minute"
     )
+    thinking: Literal["on", "off"] = Field(
+        "off", description="on lets reasoning models think before they answer: slower, often better"
+    )
     compose: Literal["on", "off"] = Field(
         "off", description="on joins passages from kept KV: a faster first word, approximate"
     )
@@ -61,6 +66,37 @@ class Settings(BaseSettings):
     tick_seconds: float = Field(
         default=2.0, description="how often lost and forgotten steps are sought"
     )
+    night: str = Field(
+        "22:00-06:00",
+        description="clock times between which jobs run that can wait for the night",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$",
+    )
+    timezone: str = Field("", description="whose clocks, such as Asia/Taipei; empty: the system's")
+    webhook_hosts: str = Field(
+        "", description="only hosts webhooks may be sent to, separated by commas; empty: any"
+    )
+    watch_folders: str = Field(
+        "", description="folders that may be watched, separated by commas; empty: none"
+    )
+    upload_mb: int = Field(200, description="size a file may have")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        zone(name)
+        return name
+
+    @property
+    def webhook_receivers(self) -> frozenset[str]:
+        """Names of `webhook_hosts`, in lower case."""
+        names = (name.strip().lower() for name in self.webhook_hosts.split(","))
+        return frozenset(name for name in names if name)
+
+    @property
+    def watchable(self) -> tuple[Path, ...]:
+        """Folders of `watch_folders`."""
+        names = (name.strip() for name in self.watch_folders.split(","))
+        return tuple(Path(name).expanduser() for name in names if name)
 
 
 @cache

@@ -15,6 +15,7 @@ class JobKind(StrEnum):
 
     READ = "read"
     SUMMARY = "summary"
+    DIGEST = "digest"
     EXTRACT = "extract"
     ESTIMATE = "estimate"
     QUESTION = "question"
@@ -27,6 +28,13 @@ class Lane(StrEnum):
 
     INTERACTIVE = "interactive"
     BATCH = "batch"
+
+
+class When(StrEnum):
+    """When a job of the batch lane may run."""
+
+    NOW = "now"
+    NIGHT = "night"  #: inside the window that LECTERN_NIGHT opens
 
 
 class JobStatus(StrEnum):
@@ -50,6 +58,14 @@ class StepStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     POISONED = "poisoned"
+
+
+class DeliveryStatus(StrEnum):
+    """Where a message to a webhook stands."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
 
 
 TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED})

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ingest.database import Table
@@ -19,6 +19,8 @@ class JobRow(Table):
     status: Mapped[str]
     lane: Mapped[str]
     priority: Mapped[int] = mapped_column(default=0)  #: higher runs earlier
+    owner: Mapped[str] = mapped_column(default="", server_default=text("''"), index=True)
+    when: Mapped[str] = mapped_column(default="now", server_default="now")
     collection_id: Mapped[str | None] = mapped_column(index=True)
     document_id: Mapped[str | None] = mapped_column(index=True)
     params: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -139,3 +141,76 @@ class TurnRow(Table):
     answer: Mapped[str | None]
     refused: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[float]
+
+
+class WebhookRow(Table):
+    """Somebody outside who wants to hear how jobs end."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    url: Mapped[str]
+    secret: Mapped[str]  #: what deliveries are signed with; has to be readable for that
+    events: Mapped[list[str]] = mapped_column(JSON)  #: ends that are told: succeeded, failed, …
+    kinds: Mapped[list[str]] = mapped_column(JSON)  #: of jobs; none: every kind
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[float]
+
+
+class DeliveryRow(Table):
+    """One message to a webhook: written with what it tells, sent later, kept for a while."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        Index("ix_deliveries_due", "status", "next_attempt_at"),
+        Index("ix_deliveries_of_webhook", "webhook_id", "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
+    job_id: Mapped[str | None]  #: may be gone when the message goes out; None for a test
+    event: Mapped[str]
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    status: Mapped[str]
+    attempts: Mapped[int] = mapped_column(default=0)  #: begun; tells a lost claim from a held one
+    next_attempt_at: Mapped[float]  #: while one runs: when it counts as lost
+    response_code: Mapped[int | None]
+    response: Mapped[str | None]  #: how the answer began
+    error: Mapped[str | None]
+    created_at: Mapped[float]
+    attempted_at: Mapped[float | None]
+    seconds: Mapped[float | None]  #: that the last attempt took
+
+
+class ScheduleRow(Table):
+    """Something that is to be asked for again and again."""
+
+    __tablename__ = "schedules"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    cron: Mapped[str]
+    timezone: Mapped[str]  #: empty: that of the settings
+    what: Mapped[dict[str, Any]] = mapped_column(JSON)
+    owner: Mapped[str]
+    active: Mapped[bool]
+    created_at: Mapped[float]
+    next_run_at: Mapped[float | None] = mapped_column(index=True)  #: None: not by itself
+    running_until: Mapped[float | None]  #: lease of the worker that runs it, and its fence
+    last_run_at: Mapped[float | None]
+    last_outcome: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    last_error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+
+class WatchedFileRow(Table):
+    """A file of a watched folder that need not be looked into again until it changes."""
+
+    __tablename__ = "watched_files"
+
+    schedule_id: Mapped[str] = mapped_column(
+        ForeignKey("schedules.id", ondelete="CASCADE"), primary_key=True
+    )
+    path: Mapped[str] = mapped_column(primary_key=True)  #: from the folder
+    size: Mapped[int] = mapped_column(BigInteger)  #: bytes
+    changed_at: Mapped[float]
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON)  #: why it could not be taken in

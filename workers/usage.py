@@ -6,6 +6,7 @@ SUMMED = (
     "prompt_tokens",
     "cached_tokens",
     "completion_tokens",
+    "thinking_tokens",
     "queue_ms",
     "prefill_ms",
     "decode_ms",
@@ -16,7 +17,7 @@ RATES = {
     "decode_tokens_per_second": "decode_ms",
 }
 #: Of them, what only our own engine tells.
-TIMINGS = (*SUMMED[3:], *RATES)
+TIMINGS = ("queue_ms", "prefill_ms", "decode_ms", *RATES)
 
 
 def total(usages: Iterable[Mapping[str, float]]) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import openai
@@ -15,7 +15,8 @@ from workers import usage
 from workers.citations import whole_sentences
 from workers.errors import LanguageModelUnavailable, ServerPromptTooLong
 from workers.language import Limits
-from workers.sanitiser import Sanitiser
+from workers.sanitiser import Sanitiser, clean
+from workers.thinking import Thinking
 from workers.work import Work
 
 
@@ -24,6 +25,8 @@ class Written:
     """What the model wrote and what it cost."""
 
     text: str
+    thought: str  #: what a reasoning model thought before
+    thinking_tokens: int  #: of it
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
@@ -38,6 +41,7 @@ class Written:
             "prompt_tokens": self.prompt_tokens,
             "cached_tokens": self.cached_tokens,
             "completion_tokens": self.completion_tokens,
+            "thinking_tokens": self.thinking_tokens,
         }
         return usage.total([{**tokens, **self.timings}])
 
@@ -55,20 +59,22 @@ def write(
 ) -> Written:
     """Run `prompt | model` and return its text; `heard` gets each piece as it comes.
 
-    Text that has a form is returned as the model wrote it: who reads it cleans what is in it.
+    Text that has a shape is returned as the model wrote it: who reads it cleans what is in it.
     Raises Cancelled, PromptTooLong, EngineStopped or LanguageModelUnavailable.
     """
     chain: Runnable[dict[str, Any], Any] = prompt | work.tools.language.within(limits)
     began, first = time.monotonic(), 0.0
+    thinking = Thinking(opened=work.tools.language.opens_thought and limits.shape is None)
+    sanitiser = Sanitiser() if limits.shape is None else _Untouched()
     pieces = list[str]()
-    sanitiser = Sanitiser() if limits.form is None else _Untouched()
     whole: AIMessageChunk | None = None
     try:
         for chunk in chain.stream(given):
             work.check()
             whole = chunk if whole is None else whole + chunk
-            first = first or (time.monotonic() if chunk.text else 0.0)
-            _pass_on(sanitiser.push(chunk.text), pieces, heard)
+            said = thinking.push(chunk.text)
+            first = first or (time.monotonic() if said else 0.0)
+            _pass_on(sanitiser.push(said), pieces, heard)
     except OpenAIContextOverflowError as error:
         raise ServerPromptTooLong from error
     except openai.OpenAIError as error:
@@ -76,11 +82,15 @@ def write(
     work.check()
     if whole is None or not whole.response_metadata.get("finish_reason"):
         raise LanguageModelUnavailable(url=_server(work), reason="its answer broke off")
-    _pass_on(sanitiser.finish(), pieces, heard)
+    _pass_on(sanitiser.push(thinking.finish()) + sanitiser.finish(), pieces, heard)
     text = "".join(pieces).strip()
-    if limits.form is None and not _complete(whole):
+    if limits.shape is None and not _complete(whole):
         text = whole_sentences(text)
-    return _written(text, whole, began, first)
+    thought = clean(thinking.thought)
+    thinking_tokens = work.tools.language.count_tokens(thought) if thought else 0
+    return replace(
+        _written(text, whole, began, first), thought=thought, thinking_tokens=thinking_tokens
+    )
 
 
 class _Untouched:
@@ -113,6 +123,8 @@ def _written(text: str, whole: AIMessageChunk, began: float, first: float) -> Wr
     ended = time.monotonic()
     return Written(
         text=text,
+        thought="",
+        thinking_tokens=0,
         prompt_tokens=counted["input_tokens"] if counted else 0,
         cached_tokens=details.get("cache_read", 0) or 0,
         completion_tokens=counted["output_tokens"] if counted else 0,

@@ -19,7 +19,10 @@ COMMANDS = {
     "extract": "service.cli.extract",
     "ask": "service.cli.ask",
     "jobs": "service.cli.jobs",
+    "webhooks": "service.cli.webhooks",
+    "schedules": "service.cli.schedules",
     "bench": "service.cli.bench",
+    "eval": "service.cli.evaluate",
 }
 
 

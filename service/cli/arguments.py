@@ -4,6 +4,9 @@ from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpForm
 from collections.abc import Sequence
 from pathlib import Path
 
+from service.cli.words import add_schedules, add_webhooks
+from workers.styles import Style, Tongue
+
 DEFAULT_COLLECTION = "Library"
 
 EPILOG = """\
@@ -39,9 +42,9 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
     add = commands.add_parser("add", parents=[kept], help="add files and folders to the library")
     add.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")
     add.add_argument("--no-wait", action="store_true", help="do not wait until they are read")
-    summarize = commands.add_parser("summarize", parents=[kept], help="summarise a whole document")
-    summarize.add_argument("document", metavar="DOC", help="document id, its name, or a file")
-    summarize.add_argument("--dry-run", action="store_true", help="only say what it would take")
+    _add_summarize(
+        commands.add_parser("summarize", parents=[kept], help="summarise a whole document")
+    )
     _add_extract(
         commands.add_parser("extract", parents=[kept], help="take fields out of documents")
     )
@@ -50,12 +53,17 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
     ask.add_argument("--document", metavar="DOC", help="ask this one alone: its id or its name")
     ask.add_argument("--conversation", metavar="ID", help="go on with a conversation")
     _add_jobs(commands.add_parser("jobs", parents=[remote], help="list, show, cancel, move jobs"))
+    add_webhooks(commands.add_parser("webhooks", parents=[remote], help="who hears how jobs end"))
+    add_schedules(
+        commands.add_parser("schedules", parents=[remote], help="what is done again and again")
+    )
     bench = commands.add_parser(
         "bench", parents=[machine], help="measure the engine beside others on this machine"
     )
     bench.add_argument("--quick", action="store_true", help="every workload small: 20 minutes")
     bench.add_argument("--only", nargs="+", metavar="NAME", default=[], help="these workloads")
     bench.add_argument("--data", type=Path, metavar="PATH", help="texts to use, not made ones")
+    _add_eval(commands.add_parser("eval", parents=[machine], help="measure how good summaries are"))
     return top.parse_args(words)
 
 
@@ -69,6 +77,31 @@ def _add_extract(extract: ArgumentParser) -> None:
     extract.add_argument("--xlsx", type=Path, metavar="FILE", help="write a table, workbook")
     extract.add_argument("--evidence", action="store_true", help="tables: page and quote too")
     extract.add_argument("--dry-run", action="store_true", help="only say what it would take")
+    extract.add_argument("--night", action="store_true", help="let it wait for the night")
+
+
+def _add_summarize(summarize: ArgumentParser) -> None:
+    summarize.add_argument("document", metavar="DOC", help="document id, its name, or a file")
+    styles = ", ".join(Style)
+    summarize.add_argument("--style", choices=list(Style), metavar="STYLE", help=f"one of {styles}")
+    summarize.add_argument(
+        "--length", type=int, metavar="N", help="words, in Chinese characters (20 to 1000)"
+    )
+    summarize.add_argument(
+        "--language", choices=list(Tongue), help="to write in, when not the document's own"
+    )
+    summarize.add_argument("--instruction", metavar="TEXT", help="what you want of it, in words")
+    summarize.add_argument("--dry-run", action="store_true", help="only say what it would take")
+    summarize.add_argument("--night", action="store_true", help="let it wait for the night")
+
+
+def _add_eval(evaluation: ArgumentParser) -> None:
+    evaluation.add_argument("what", choices=["summaries"], help="beside naive ways, same model")
+    evaluation.add_argument(
+        "--data", type=Path, required=True, metavar="FILE", help="meetings as QMSum's JSON lines"
+    )
+    evaluation.add_argument("--limit", type=int, default=10, metavar="N", help="first N meetings")
+    evaluation.add_argument("--length", type=int, default=100, metavar="N", help="words to ask for")
 
 
 def _add_jobs(jobs: ArgumentParser) -> None:

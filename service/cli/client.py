@@ -56,6 +56,10 @@ class Client:
         """The body of `GET path`, whatever it is."""
         return self._answer("GET", path, params=query).content
 
+    def delete(self, path: str) -> None:
+        """Nothing comes back from `DELETE path`."""
+        self._body("DELETE", path)
+
     def upload(self, collection_id: str, path: Path, advance: Callable[[int], None]) -> Record:
         """Send one file; `advance` hears of every bytes sent. Returns {documents, jobs}."""
         with path.open("rb", buffering=0) as raw:

@@ -32,6 +32,11 @@ def run(arguments: Namespace) -> int:
         else:
             print_estimate(screen, _names(documents), estimate, "An extraction")
         return 0
+    if arguments.night:
+        job = client.post("/v1/jobs", {**wanted, "when": "night"})
+        said = f"{_names(documents)} wait for the night; look at it with: lectern jobs {job['id']}"
+        screen.done({"documents": documents, "job_id": job["id"]}, said)
+        return 0
     began = time.monotonic()
     job = client.post("/v1/jobs", wanted)
     try:

@@ -55,6 +55,7 @@ def _print_job(screen: Screen, job: Record, steps: list[Record]) -> None:
     facts = {
         "about": _about(job),
         "lane": f"{job['lane']}, priority {job['priority']}",
+        "owner": job.get("owner"),
         "created": _clock(job["created_at"]),
         "started": _clock(job["started_at"]),
         "finished": _clock(job["finished_at"]),

@@ -1,5 +1,6 @@
 """How a summary and an answer are printed for people."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,6 +47,7 @@ def print_summary(screen: Screen, name: str, summary: Record, took_s: float) -> 
     screen.line(f"Summary of {name}", "bold")
     screen.block(summary["summary"], 2)
     screen.line(f"  {coverage(summary)} · {took_s:.1f} s", "dim")
+    screen.line(f"  {proof(summary)}{saved(summary)}", "dim")
 
 
 def coverage(summary: Record) -> str:
@@ -58,6 +60,24 @@ def coverage(summary: Record) -> str:
     if of["pages_empty"]:
         said.append(f"without text: {', '.join(map(str, of['pages_empty']))}")
     return " · ".join(said)
+
+
+def proof(summary: Record) -> str:
+    """How many of its sentences the document carries, and how surely."""
+    count = Counter(sentence["support"] for sentence in summary["sentences"])
+    said = [f"{count['verified']} verified in the text"]
+    if count["similar"]:
+        said.append(f"{count['similar']} similar to it")
+    if count["unsupported"]:
+        said.append(f"{count['unsupported']} not found there")
+    return f"sentences: {', '.join(said)}"
+
+
+def saved(summary: Record) -> str:
+    """What was known from before, and what that would have taken."""
+    of = summary["saved"]
+    took = duration(of["model_ms"] / 1000)
+    return f" · {of['steps']} steps known from before, {took} saved" if of["steps"] else ""
 
 
 def print_citations(screen: Screen, citations: Sequence[Record]) -> None:

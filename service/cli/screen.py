@@ -42,6 +42,13 @@ class Screen:
         """Print a result for programs."""
         print(json.dumps(payload, ensure_ascii=False, indent=2), flush=True)
 
+    def done(self, payload: dict[str, Any], text: object) -> None:
+        """Print a result of one line, or as JSON for programs."""
+        if self.as_json:
+            self.result(payload)
+        else:
+            self.line(text)
+
     def line(self, text: object, style: str = "") -> None:
         """Print a line of a result for people."""
         self.out.print(Text(plain(text), style=style), soft_wrap=not self.out.is_terminal)

@@ -7,12 +7,13 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from service.deps import Closing, Identifier
+from service.deps import Closing, Identifier, Owner
 from service.questions import checked
 from service.schemas import answers as schemas
 from service.streams import EventStream, awaited, happening, outcome
 from workers import jobs, submit
 from workers.events import Event
+from workers.wishes import Wish
 
 router = APIRouter(prefix="/v1/collections/{collection_id}", tags=["answers"])
 SEARCH_SECONDS = 60.0
@@ -24,7 +25,11 @@ SEARCH_SECONDS = 60.0
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )
 async def ask(
-    collection_id: Identifier, asked: schemas.Question, request: Request, closing: Closing
+    collection_id: Identifier,
+    asked: schemas.Question,
+    owner: Owner,
+    request: Request,
+    closing: Closing,
 ) -> Response | dict[str, Any]:
     """Answer a question from a collection, or one document of it, with citations.
 
@@ -34,7 +39,7 @@ async def ask(
     question = checked(asked.question)
     conversation = asked.conversation_id or asked.conversation
     job = await run_in_threadpool(
-        submit.question, collection_id, question, conversation, document_id=asked.document_id
+        submit.question, collection_id, question, conversation, asked.document_id, Wish(owner=owner)
     )
     if not asked.stream:
         return (await outcome(request, job, closing)).result or {}
@@ -48,9 +53,14 @@ async def ask(
 
 @router.post("/search", response_model=schemas.Hits)
 async def search(
-    collection_id: Identifier, wanted: schemas.Query, request: Request, closing: Closing
+    collection_id: Identifier,
+    wanted: schemas.Query,
+    owner: Owner,
+    request: Request,
+    closing: Closing,
 ) -> dict[str, Any]:
     """Find passages without an answer, with scores and what each stage took."""
     query = checked(wanted.query)
-    job = await run_in_threadpool(submit.search, collection_id, query, wanted.limit)
+    wish = Wish(owner=owner)
+    job = await run_in_threadpool(submit.search, collection_id, query, wanted.limit, wish)
     return await awaited(request, job, closing, SEARCH_SECONDS)

@@ -6,10 +6,11 @@ from fastapi import APIRouter
 
 from ingest import library
 from ingest.database import reading, writing
-from service.deps import Identifier
+from service.deps import Identifier, Owner
 from service.schemas.jobs import JobAnswer
 from service.schemas.library import Collection, Collections, NewCollection
 from workers import submit
+from workers.wishes import Wish
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"])
 
@@ -36,6 +37,6 @@ def get_collection(collection_id: Identifier) -> dict[str, Any]:
 
 
 @router.delete("/{collection_id}", status_code=202, response_model=JobAnswer)
-def delete_collection(collection_id: Identifier) -> dict[str, Any]:
+def delete_collection(collection_id: Identifier, owner: Owner) -> dict[str, Any]:
     """Remove a collection with all its documents: hidden at once, erased by a job."""
-    return {"job": submit.delete_collection(collection_id).public()}
+    return {"job": submit.delete_collection(collection_id, Wish(owner=owner)).public()}

@@ -10,16 +10,14 @@ from starlette.concurrency import run_in_threadpool
 
 from ingest import blobs, library
 from ingest.database import reading, writing
-from ingest.records import Document, Original
-from ingest.tables import DocumentStatus
+from ingest.records import Original
 from service import uploads
-from service.deps import Identifier
+from service.deps import Identifier, Owner
 from service.schemas import library as schemas
 from service.schemas.jobs import JobAnswer, Uploaded
 from service.uploads import Incoming
-from workers import jobs, submit
-from workers.jobs import Job, JobFilter
-from workers.states import JobKind
+from workers import submit
+from workers.wishes import Wish
 
 router = APIRouter(prefix="/v1", tags=["documents"])
 SLICE = 256 * 1024
@@ -59,7 +57,9 @@ def list_documents(collection_id: Identifier) -> dict[str, Any]:
     response_model=Uploaded,
     openapi_extra=MULTIPART,
 )
-async def upload_documents(collection_id: Identifier, request: Request) -> dict[str, Any]:
+async def upload_documents(
+    collection_id: Identifier, owner: Owner, request: Request
+) -> dict[str, Any]:
     """Put one or many files into a collection; a job reads each of them.
 
     All files of a request are accepted or none: 422 `empty_file`, 415 `unsupported_type`,
@@ -68,7 +68,7 @@ async def upload_documents(collection_id: Identifier, request: Request) -> dict[
     """
     await run_in_threadpool(_require_collection, collection_id)
     files = await uploads.receive(request)
-    return await run_in_threadpool(_keep, collection_id, files)
+    return await run_in_threadpool(_keep, collection_id, files, Wish(owner=owner))
 
 
 @router.get("/documents/{document_id}", response_model=schemas.Document)
@@ -79,9 +79,9 @@ def get_document(document_id: Identifier) -> dict[str, Any]:
 
 
 @router.delete("/documents/{document_id}", status_code=202, response_model=JobAnswer)
-def delete_document(document_id: Identifier) -> dict[str, Any]:
+def delete_document(document_id: Identifier, owner: Owner) -> dict[str, Any]:
     """Remove a document: gone for everybody at once, erased by a job."""
-    return {"job": submit.delete_document(document_id).public()}
+    return {"job": submit.delete_document(document_id, Wish(owner=owner)).public()}
 
 
 @router.get(
@@ -110,7 +110,7 @@ def _require_collection(collection_id: str) -> None:
         library.collection(session, collection_id)
 
 
-def _keep(collection_id: str, files: list[Incoming]) -> dict[str, Any]:
+def _keep(collection_id: str, files: list[Incoming], wish: Wish) -> dict[str, Any]:
     """Record all files in one transaction, then ask for each to be read."""
     try:
         with writing() as session:
@@ -123,22 +123,13 @@ def _keep(collection_id: str, files: list[Incoming]) -> dict[str, Any]:
     finally:
         for file in files:
             file.intake.discard()
-    readings = {document.id: _reading(document, duplicate) for document, duplicate in kept}
+    readings = {
+        document.id: submit.read_new(document, duplicate, wish) for document, duplicate in kept
+    }
     return {
         "documents": [{**document.public(), "duplicate": again} for document, again in kept],
         "jobs": [job.public() for job in readings.values() if job is not None],
     }
-
-
-def _reading(document: Document, duplicate: bool) -> Job | None:
-    """The job that reads a document: a new one unless there is one already."""
-    if not duplicate:
-        return submit.read(document.id)
-    wanted = JobFilter(kind=JobKind.READ, document_id=document.id, limit=1)
-    found = jobs.listing(wanted)
-    if not found and document.status == DocumentStatus.WAITING:
-        return submit.read(document.id)  # the service died between keeping and asking
-    return found[0] if found else None
 
 
 def _slices(file: BinaryIO) -> Iterator[bytes]:

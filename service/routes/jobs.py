@@ -8,13 +8,13 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from service import table
-from service.deps import Closing, Identifier, OptionalId
+from service.deps import Closing, Identifier, Owner
 from service.questions import checked
 from service.schemas import jobs as schemas
 from service.streams import EventStream, awaited, happening, resume_point
 from workers import jobs, promises, submit
 from workers.jobs import Job, JobFilter
-from workers.states import JobKind, JobStatus
+from workers.wishes import Wish
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -38,19 +38,21 @@ TABLE: dict[int | str, dict[str, Any]] = {
     "", status_code=202, response_model=schemas.Job, responses={200: {"model": schemas.Estimate}}
 )
 async def create_job(
-    wanted: schemas.JobRequest, request: Request, closing: Closing
+    wanted: schemas.JobRequest, owner: Owner, request: Request, closing: Closing
 ) -> dict[str, Any] | JSONResponse:
-    """Ask for a summary, for an answer from a collection or one document, or for an extraction.
+    """Ask for a summary, a digest, an extraction, or an answer from a collection or a document.
 
     With `dry_run: true` nothing is begun; the answer is 200 with what it would take.
     """
+    if isinstance(wanted, schemas.DigestRequest):
+        return (await run_in_threadpool(_digest, wanted, owner)).public()
     if isinstance(wanted, schemas.ExtractRequest):
-        job = await run_in_threadpool(_extract, wanted)
+        job = await run_in_threadpool(_extract, wanted, owner)
         if wanted.dry_run:
             return JSONResponse(await awaited(request, job, closing, ESTIMATE_SECONDS))
         return job.public()
     if isinstance(wanted, schemas.SummaryRequest):
-        given = wanted.document_id, wanted.priority
+        given = wanted.document_id, wanted.form, Wish(wanted.priority, owner, wanted.when)
         if wanted.dry_run:
             job = await run_in_threadpool(submit.estimate, *given)
             return JSONResponse(await awaited(request, job, closing, ESTIMATE_SECONDS))
@@ -60,29 +62,16 @@ async def create_job(
         wanted.collection_id,
         checked(wanted.question),
         wanted.conversation_id,
-        wanted.priority,
         wanted.document_id,
+        Wish(wanted.priority, owner),
     )
     return job.public()
 
 
-def _extract(wanted: schemas.ExtractRequest) -> Job:
-    instruction = wanted.instruction.replace("\0", "").strip()  # Postgres keeps no NUL
-    given = wanted.document_ids, wanted.wanted, instruction, wanted.priority
-    return submit.extract(*given, dry_run=wanted.dry_run)
-
-
 @router.get("", response_model=schemas.Jobs)
-def list_jobs(
-    status: JobStatus | None = None,
-    kind: JobKind | None = None,
-    document_id: OptionalId = None,
-    collection_id: OptionalId = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-) -> dict[str, Any]:
+def list_jobs(wanted: Annotated[schemas.JobQuery, Query()]) -> dict[str, Any]:
     """Jobs that match, newest first."""
-    wanted = JobFilter(status, kind, document_id, collection_id, limit)
-    return {"jobs": [job.public() for job in jobs.listing(wanted)]}
+    return {"jobs": [job.public() for job in jobs.listing(JobFilter(**wanted.model_dump()))]}
 
 
 @router.get("/accuracy", response_model=schemas.Accuracy)
@@ -138,3 +127,17 @@ async def follow_job(
     """What happens to a job, from the beginning or after the given event, to its end."""
     await run_in_threadpool(jobs.get, job_id)
     return EventStream(happening(job_id, resume_point(header, last_event_id), closing))
+
+
+def _digest(wanted: schemas.DigestRequest, owner: str) -> Job:
+    wish = Wish(wanted.priority, owner, wanted.when)
+    if wanted.document_ids is not None:
+        return submit.digest(wanted.document_ids, wanted.form, wish)
+    return submit.collection_digest(str(wanted.collection_id), wanted.form, wish)
+
+
+def _extract(wanted: schemas.ExtractRequest, owner: str) -> Job:
+    instruction = wanted.instruction.replace("\0", "").strip()  # Postgres keeps no NUL
+    wish = Wish(wanted.priority, owner, wanted.when)
+    given = wanted.document_ids, wanted.wanted, instruction, wish
+    return submit.extract(*given, dry_run=wanted.dry_run)

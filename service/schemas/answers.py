@@ -45,6 +45,7 @@ class Usage(Answering):
     prompt_tokens: int = 0
     cached_tokens: int = Field(0, description="of the prompt, found computed already")
     completion_tokens: int = 0
+    thinking_tokens: int = Field(0, description="of them, what it thought before it answered")
     queue_ms: int = Field(0, description="waited for a place in the engine")
     prefill_ms: int = Field(0, description="read the prompt, up to the first token")
     decode_ms: int = Field(0, description="wrote the tokens after it")

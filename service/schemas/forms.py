@@ -8,6 +8,7 @@ from service.deps import ID_PATTERN
 
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
 Priority = Annotated[int, Field(ge=-1_000_000, le=1_000_000, description="higher runs earlier")]
+OwnerName = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 #: Only bounds the work; the error that names the real limit comes later.
 LongText = Annotated[str, Field(max_length=500_000)]
 
@@ -22,6 +23,12 @@ class Asking(BaseModel):
     """Anything this service is asked with; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Hold(Asking):
+    """Whether something goes on."""
+
+    active: bool
 
 
 class Problem(Answering):

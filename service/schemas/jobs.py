@@ -1,12 +1,14 @@
 """The shapes of jobs, their steps, and the wishes that begin them."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from service.schemas.forms import Answering, Asking, ErrorCode, Id, LongText, Priority
+from service.schemas.forms import Answering, Asking, ErrorCode, Id, LongText, OwnerName, Priority
 from service.schemas.library import Document
-from workers.states import JobKind, JobStatus, Lane
+from workers.states import JobKind, JobStatus, Lane, When
+from workers.styles import Form, Style, Tongue
+from workers.submit import MOST_DOCUMENTS
 
 
 class Progress(Answering):
@@ -19,9 +21,9 @@ class Progress(Answering):
 
 
 class Waiting(Answering):
-    """Why a job has not begun."""
+    """Why a job has not begun, or pauses."""
 
-    reason: str
+    reason: str = Field(description="queued, no_worker or night")
     position: int | None = None
     message: str
     starts_in: float | None = Field(None, description="seconds, if all goes on as lately")
@@ -71,6 +73,8 @@ class Job(Answering):
     status: JobStatus
     lane: Lane
     priority: int
+    owner: str = Field(description="as a proxy said; empty: nobody in particular")
+    when: When
     collection_id: str | None
     document_id: str | None
     params: dict[str, Any]
@@ -97,6 +101,17 @@ class Jobs(Answering):
     """Jobs, newest first."""
 
     jobs: list[Job]
+
+
+class JobQuery(BaseModel):
+    """Which jobs to list; what is not given may be anything."""
+
+    status: JobStatus | None = None
+    kind: JobKind | None = None
+    document_id: Id | None = None
+    collection_id: Id | None = None
+    owner: OwnerName | None = None
+    limit: int = Field(50, ge=1, le=500)
 
 
 class UploadedDocument(Document):
@@ -133,13 +148,57 @@ class Steps(Answering):
     steps: list[Step]
 
 
-class SummaryRequest(Asking):
+class FormRequest(Asking):
+    """How a summary is wanted."""
+
+    style: Style = Style.STANDARD
+    length: int | None = Field(
+        None, ge=20, le=1_000, description="words, in Chinese characters; as the style has usually"
+    )
+    language: Tongue | None = Field(None, description="the document's own when it is not given")
+    instruction: str | None = Field(
+        None, max_length=2_000, description="what the custom style is to do"
+    )
+    priority: Priority = 0
+    when: When = When.NOW
+
+    @model_validator(mode="after")
+    def _instruction_with_custom(self) -> Self:
+        told = bool(self.instruction and self.instruction.strip())
+        if told is not (self.style is Style.CUSTOM):
+            raise ValueError("style custom needs an instruction, and no other style takes one")
+        return self
+
+    @property
+    def form(self) -> Form:
+        """The same as a value."""
+        return Form(self.style, self.length, self.language, (self.instruction or "").strip())
+
+
+class SummaryRequest(FormRequest):
     """Summarise a whole document."""
 
     kind: Literal["summary"]
     document_id: Id
-    priority: Priority = 0
     dry_run: bool = Field(False, description="only say what it would take")
+
+
+class DigestRequest(FormRequest):
+    """Summarise each of several documents, or of a collection, and all of them together."""
+
+    kind: Literal["digest"]
+    collection_id: Id | None = None
+    document_ids: Annotated[list[Id], Field(min_length=2, max_length=MOST_DOCUMENTS)] | None = None
+
+    @model_validator(mode="after")
+    def _documents_of_one_kind(self) -> Self:
+        if (self.collection_id is None) is (self.document_ids is None):
+            raise ValueError("give either a collection_id or document_ids")
+        if len(set(self.document_ids or ())) != len(self.document_ids or ()):
+            raise ValueError("each document may be given once")
+        if self.style is Style.MINUTES:
+            raise ValueError("minutes are of one meeting")
+        return self
 
 
 class QuestionRequest(Asking):
@@ -164,11 +223,13 @@ class ExtractRequest(Asking):
     )
     instruction: str = Field("", max_length=2_000, description="what else the model should know")
     priority: Priority = 0
+    when: When = When.NOW
     dry_run: bool = Field(False, description="only say what it would take")
 
 
 JobRequest = Annotated[
-    SummaryRequest | QuestionRequest | ExtractRequest, Field(discriminator="kind")
+    SummaryRequest | DigestRequest | ExtractRequest | QuestionRequest,
+    Field(discriminator="kind"),
 ]
 
 

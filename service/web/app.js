@@ -9,12 +9,14 @@ import { startJobs } from "./jobs.js";
 import { choose, loadCollections, startLibrary } from "./library.js";
 import { attempt } from "./notices.js";
 import { on, state } from "./state.js";
+import { startResult } from "./result.js";
+import { startSelection } from "./selection.js";
 import { startSummary } from "./summary.js";
 import { startUploads } from "./uploads.js";
 import { openAddress, startViewer } from "./viewer.js";
 
 const HEALTH_MS = 10_000;
-const WORK = ["ask", "summary", "jobs"];
+const WORK = ["ask", "summary", "result", "jobs"];
 let before = "ask"; //: the pane that a phone goes back to
 let health = { ready: null, parts: {} };
 
@@ -69,7 +71,7 @@ async function start() {
   onLanguage(drawHealth);
   byId("language").addEventListener("click", switchLanguage);
   for (const begin of [startPanes, startLibrary, startUploads, startJobs, startJobList,
-    startSummary, startChat, startViewer]) begin();
+    startSummary, startSelection, startResult, startChat, startViewer]) begin();
   await loadLanguage();
   checkHealth();
   await attempt(() => loadCollections());

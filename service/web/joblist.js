@@ -8,6 +8,7 @@ import { errorNotice } from "./notices.js";
 import { address } from "./spans.js";
 import { documentOf, isOpen, on, state, tell } from "./state.js";
 
+const SEVERAL = ["digest", "compare", "extract"];
 const ETA_FROM_PERCENT = 15; // several steps run at once: the first to end says little
 
 export function startJobList() {
@@ -19,7 +20,7 @@ export function startJobList() {
 
 function draw() {
   keyed(byId("job-list"), state.jobs, (job) => [job.status, subject(job),
-    documentOf(job.document_id)?.status, job.error, language()], jobRow);
+    documentOf(job.document_id)?.status, job.error, job.waiting?.reason, language()], jobRow);
   byId("jobs-empty").hidden = state.jobs.length > 0;
   const open = state.jobs.filter(isOpen).length;
   for (const el of document.querySelectorAll("[data-count]")) {
@@ -55,10 +56,11 @@ function actions(job) {
       `${t(key)}: ${t(`kind.${job.kind}`)} ${subject(job)}` }, t(key));
   const doc = documentOf(job.document_id);
   const show = job.kind === "question" ? () => tell("converse", job.params.conversation_id)
-    : doc?.status === "ready" && { summary: () => tell("summarise", doc),
+    : SEVERAL.includes(job.kind) ? () => tell("result", job) : doc?.status === "ready" && { summary: () => tell("summarise", doc),
       read: () => { location.hash = address({ document_id: doc.id, page: 1 }); } }[job.kind];
   return [
-    job.status === "queued" && button("job.front", "job-front", () => moveToFront(job.id)),
+    (job.status === "queued" || job.waiting)
+      && button("job.front", "job-front", () => moveToFront(job.id)),
     isOpen(job) && job.kind !== "delete" && button("cancel", "job-cancel",
       () => cancelJob(job.id), job.status === "cancelling"),
     show && button("show", "job-show", show),

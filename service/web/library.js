@@ -4,6 +4,7 @@ import { get, post, remove } from "./api.js";
 import { byId, h, icon, iconButton, keyed, spinner } from "./dom.js";
 import { bytes, language, onLanguage, t } from "./i18n.js";
 import { askName, attempt, deletionConfirmed, toast, wordsOf } from "./notices.js";
+import { pickBox } from "./selection.js";
 import { address } from "./spans.js";
 import { documentOf, on, state, tell } from "./state.js";
 
@@ -109,6 +110,7 @@ function documentRow(doc) {
   const ask = ready && iconButton("chat", t("document.ask.named", { name: doc.name }),
     { testid: "ask-document", onclick: () => tell("ask-document", doc) });
   const row = h("li", { class: "document", testid: "document-row", "data-status": doc.status },
+    ready ? pickBox(doc) : h("span", { class: "pick" }),
     h("span", { class: "kind", "aria-hidden": "true" }, extension(doc.name)),
     h("div", { class: "grow" }, name, h("div", { class: "second" }, meta, summarise)), ask,
     iconButton("trash", t("document.delete.named", { name: doc.name }),

@@ -12,7 +12,8 @@ const bus = new EventTarget();
 /**
  * Topics: collection (another is chosen) · documents, jobs (the lists changed) · hurry (something
  * was asked for: look at once) · pane (show it) · summarise, ask-document (document) · converse
- * (conversation's id) · document-gone (id)
+ * (conversation's id) · document-gone (id) · compose ({kind, documents}: ask how it is wanted) ·
+ * result (job)
  */
 export function tell(topic, detail) {
   bus.dispatchEvent(new CustomEvent(topic, { detail }));

@@ -1,19 +1,21 @@
-/** The summary of one document: started, watched section by section, shown with its coverage. */
+/** The summaries of one document: asked for, watched part by part, shown with their proof. */
 
 import { get, post, url } from "./api.js";
 import { byId, h, icon, spinner } from "./dom.js";
-import { duration, number, onLanguage, t } from "./i18n.js";
+import { duration, moment, number, onLanguage, t } from "./i18n.js";
 import { cancelJob } from "./jobs.js";
 import { stateText } from "./joblist.js";
 import { announce, attempt, errorNotice } from "./notices.js";
-import { address } from "./spans.js";
+import { prose, verdict } from "./sentences.js";
 import { isOpen, on, state, tell } from "./state.js";
+import { drawTree, thoughtBlock, withNode } from "./tree.js";
+import { wishForm } from "./wish.js";
 
 let doc = null;
-let job = null; //: null while it is not known yet
-let sections = []; //: of the finished job, or those that have come so far
+let job = null; //: null while none is chosen
+let kept = null; //: the jobs there are, newest first; null while it is not known yet
+let nodes = []; //: of the finished job, or those that have come so far
 let source = null; //: EventSource of the open job
-let offer = null; //: what a summary would take, before one is asked for
 
 export function startSummary() {
   on("summarise", open);
@@ -28,53 +30,53 @@ export function startSummary() {
 
 function show(chosen) {
   source?.close();
-  [doc, job, sections, source, offer] = [chosen, null, [], null, null];
+  [doc, job, kept, nodes, source] = [chosen, null, null, [], null];
   draw();
 }
 
-/** Show the document's summary; the first time, say what it would take. */
+/** Show the document's latest summary; the first time, ask how one is wanted. */
 async function open(chosen) {
   tell("pane", "summary");
   if (doc?.id === chosen.id && job && isOpen(job)) return;
   show(chosen);
   const found = await attempt(() => get(["jobs"], { document_id: chosen.id, kind: "summary" }));
   if (doc !== chosen || !found) return;
-  const kept = found.jobs.find((one) => isOpen(one) || one.result) ?? found.jobs[0];
-  if (kept) watch(kept);
-  else await propose();
+  kept = found.jobs.filter((one) => isOpen(one) || one.result);
+  if (kept.length) choose(kept[0]);
+  else draw();
 }
 
-async function propose() {
-  const asked = doc;
-  const wanted = { kind: "summary", document_id: asked.id, dry_run: true };
-  const estimate = await attempt(() => post(["jobs"], wanted));
-  if (doc !== asked || job) return;
-  offer = estimate ?? {};
-  draw();
-  byId("summary-body").querySelector("[data-testid=summary-start]")?.focus();
+/** Look at one of the summaries; `null` asks for another. */
+function choose(one) {
+  source?.close();
+  [job, nodes, source] = [null, [], null];
+  if (one) watch(one);
+  else draw();
+  byId("summary-body").querySelector("form select")?.focus();
 }
 
-async function begin() {
+async function begin(wish) {
   const asked = doc;
-  const begun = await attempt(() => post(["jobs"], { kind: "summary", document_id: asked.id }));
+  const begun = await attempt(() => post(["jobs"], { kind: "summary", ...wish }));
   tell("hurry");
   if (!begun || doc !== asked) return;
-  show(asked);
-  watch(begun);
+  kept = [begun, ...kept];
+  choose(begun);
 }
 
 function watch(fresh) {
-  const before = job?.status;
+  const before = job?.id === fresh.id ? job.status : null;
   job = fresh;
+  kept = kept.map((one) => (one.id === fresh.id ? fresh : one));
   if (!isOpen(job)) source?.close();
   else if (!source) follow(job.id);
-  if (job.result) sections = job.result.sections;
+  if (job.result) nodes = job.result.sections;
   if (before && before !== job.status && job.result) announce(t("summary.ready"));
   if (before === job.status) drawProgress();
   else draw();
 }
 
-/** Sections come as they are written; the stream begins with those that were there before. */
+/** Parts come as they are written; the stream begins with those that were there before. */
 function follow(id) {
   source = new EventSource(url(["jobs", id, "events"]));
   source.addEventListener("progress", ({ data }) => {
@@ -82,9 +84,8 @@ function follow(id) {
     drawProgress();
   });
   source.addEventListener("partial", ({ data }) => {
-    const section = JSON.parse(data);
-    sections = [...sections.filter((one) => keyOf(one) !== keyOf(section)), section];
-    drawSections();
+    nodes = withNode(nodes, JSON.parse(data));
+    drawParts();
   });
   for (const name of ["done", "error"]) {
     source.addEventListener(name, ({ data }) => {
@@ -98,43 +99,56 @@ function follow(id) {
 function draw() {
   byId("summary-body").replaceChildren(...parts().filter(Boolean));
   drawProgress();
-  drawSections();
+  drawParts();
 }
 
 function parts() {
   if (!doc) return [h("p", { class: "hint" }, t("summary.none"))];
   const head = h("header", { class: "work-head" }, h("h3", {}, doc.name), action());
-  if (!job) return [head, offer ? offerBlock(offer) : h("p", { class: "hint" }, spinner())];
+  if (!kept) return [head, h("p", { class: "hint" }, spinner())];
+  if (!job) return [head, choices(), wishForm({ document_id: doc.id }, begin)];
   const { result, error, status } = job;
-  return [head,
+  return [head, choices(),
     status === "cancelled" && h("p", { class: "fine" }, t("job.cancelled")),
     status === "failed" && errorNotice(error),
     isOpen(job) && h("div", { class: "progress-block", testid: "summary-progress" },
       h("progress", { max: 100, "aria-label": t("progress") }), h("p", { class: "meta" })),
-    result && coverageBlock(result.coverage),
-    result && h("p", { class: "prose", testid: "summary-text" }, result.summary),
-    result && h("p", { class: "fine" },
-      t("job.took", { time: duration(job.finished_at - job.started_at) })),
+    ...(result ? resultParts(result) : []),
     h("section", { class: "sections", testid: "summary-sections" })];
 }
 
-function offerBlock({ p50, p90, steps, kept, prompt_tokens: read, written_tokens: written }) {
-  if (!steps) return null;
-  const words = [t("offer.time", { likely: duration(p50), safe: duration(p90) }),
-    t("offer.size", { count: steps, read: number(read), written: number(written) }),
-    kept && t("offer.kept", { count: kept })];
-  return h("p", { class: "notice", testid: "summary-offer" }, icon("jobs"),
-    h("span", {}, words.filter(Boolean).join(" ")));
+function resultParts(result) {
+  const { summary, sentences, citations, thought, coverage, form, length } = result;
+  return [coverageBlock(coverage),
+    h("div", { testid: "summary-text" }, prose(summary, sentences, citations)),
+    verdict(sentences), thoughtBlock(thought),
+    h("p", { class: "fine", testid: "summary-facts" }, facts(result).join(" · "))];
+}
+
+function facts({ form, length, saved }) {
+  return [t(`style.${form.style}`), t("length.has", { length, wanted: form.length }),
+    t("job.took", { time: duration(job.finished_at - job.started_at) }),
+    saved.steps && t("saved", { count: saved.steps, time: duration(saved.model_ms / 1000) }),
+  ].filter(Boolean);
+}
+
+/** The summaries there are: another style is another summary. */
+function choices() {
+  if (!kept.length || (kept.length === 1 && job)) return null;
+  return h("nav", { class: "choices", testid: "summary-choices", "aria-label": t("summaries") },
+    kept.map((one) => h("button", { type: "button", class: "quiet",
+      "aria-current": String(one.id === job?.id), title: moment(one.created_at),
+      onclick: () => choose(one) }, t(`style.${one.params.form?.style ?? "standard"}`))));
 }
 
 function action() {
-  if (!job && !offer) return null;
-  if (job && isOpen(job)) {
+  if (!job) return null;
+  if (isOpen(job)) {
     return h("button", { type: "button", testid: "summary-cancel",
       disabled: job.status === "cancelling", onclick: () => cancelJob(job.id) }, t("cancel"));
   }
-  return h("button", { type: "button", class: job?.result ? "quiet" : "primary",
-    testid: "summary-start", onclick: begin }, t(job?.result ? "summary.again" : "summarise"));
+  return h("button", { type: "button", class: "quiet", testid: "summary-again",
+    onclick: () => choose(null) }, t("summary.again"));
 }
 
 function drawProgress() {
@@ -142,6 +156,11 @@ function drawProgress() {
   if (!block) return;
   block.firstChild.value = job.progress.percent;
   block.lastChild.textContent = stateText(job);
+}
+
+function drawParts() {
+  const box = byId("summary-body").querySelector(".sections");
+  if (box) drawTree(box, nodes, job?.result?.citations ?? []);
 }
 
 /** Which pages were read, said outright: a summary of a part must never pass for the whole. */
@@ -155,27 +174,4 @@ function coverageBlock({ pages_total: total, pages_read: read, pages_empty: empt
     t("coverage.characters", { percent: share, count: characters.characters_total })];
   return h("p", { class: `notice ${whole ? "good" : "warn"}`, testid: "coverage" },
     icon(whole ? "check" : "warn"), h("span", {}, words.filter(Boolean).join(" · ")));
-}
-
-const keyOf = ({ level, ordinal }) => `${level}.${ordinal}`;
-
-/** The sections of the document in its order; merges of them (level 1 and up) are steps between. */
-function drawSections() {
-  const box = byId("summary-body").querySelector(".sections");
-  const leaves = sections.filter(({ level }) => level === 0).sort((a, b) => a.ordinal - b.ordinal);
-  if (!box || !leaves.length) return;
-  const closed = new Set([...box.querySelectorAll("details:not([open])")]
-    .map(({ dataset }) => dataset.section));
-  box.replaceChildren(h("h4", {}, t("sections.title", { count: leaves.length })),
-    ...leaves.map((section) => sectionNode(section, !closed.has(keyOf(section)))));
-}
-
-function sectionNode(section, opened) {
-  const { title, pages: [first, last], text, reused } = section;
-  const pages = t(first === last ? "page.one" : "page.range", { first, last });
-  const link = address({ document_id: doc.id, page: first });
-  return h("details", { open: opened, testid: "summary-section", "data-section": keyOf(section) },
-    h("summary", {}, title || pages,
-      reused && h("span", { class: "tag", title: t("reused.why") }, t("reused"))),
-    h("p", { class: "prose" }, text), h("a", { href: link, class: "fine" }, pages));
 }

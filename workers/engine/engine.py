@@ -40,7 +40,7 @@ class Engine:
         memory.require(path, settings, profile)
         self.model = Model(path, repack=profile.repack, mlock=profile.mlock)
         self.context_tokens = min(settings.context, self.model.trained_context)
-        self._template = ChatTemplate(self.model)
+        self._template = ChatTemplate(self.model, think=settings.thinking == "on")
         shapes = _shapes(settings, self.context_tokens, profile)
         self._streams, shape = _opened(self.model, shapes)
         self._store = _store(kept, self.model, shape, settings.prefix_disk_mb * MEGABYTE)
@@ -66,6 +66,16 @@ class Engine:
         """Whether there is nothing to do at this moment."""
         load = self._scheduler.load()
         return not (load.interactive or load.background or load.waiting)
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the model thinks before it answers."""
+        return self._template.thinks
+
+    @property
+    def opens_thought(self) -> bool:
+        """Whether it does so without saying where it begins."""
+        return self._template.opens_thought
 
     def load(self) -> Load:
         """What it has done and is doing."""

@@ -26,6 +26,7 @@ CHATML = (
 )
 OPEN, CLOSE = "\ue000", "\ue001"
 ANSWERS_KEPT = 512
+THOUGHT = "<think>"  #: how the thought of a reasoning model begins
 PLACEHOLDER = re.compile(f"{OPEN}(\\d+){CLOSE}")
 #: What a template out of a file can run into: refusals of its own and of the sandbox, and whatever
 #: its arithmetic, subscripts and recursion raise.
@@ -62,18 +63,31 @@ class Prompt:
 class ChatTemplate:
     """The template of one model."""
 
-    def __init__(self, model: Model) -> None:
-        """Compile the template. Raises ModelUnusable when it is broken."""
+    def __init__(self, model: Model, *, think: bool = False) -> None:
+        """Compile the template. Raises ModelUnusable when it is broken.
+
+        `think`: whether a model that can be asked not to think before it answers is not asked.
+        """
         environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
         )
         environment.globals.update(raise_exception=_refuse, strftime_now=_today)
-        self._model = model
+        self._model, self._think = model, think
         self._spoken = _Spoken()
         try:
             self._template = environment.from_string(model.chat_template or CHATML)
         except TemplateError as error:
             raise self._unusable(error) from error
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the model thinks before it answers, because it is let or because it must."""
+        return self.opens_thought or (self._think and THOUGHT in (self._model.chat_template or ""))
+
+    @property
+    def opens_thought(self) -> bool:
+        """Whether prompts end inside the thought: the model begins without its mark."""
+        return self._render([Message("user", "")]).rstrip().endswith(THOUGHT)
 
     def prompt(self, messages: Sequence[Message]) -> Prompt:
         """Tokens of the chat, ending where the model's answer begins."""
@@ -124,6 +138,7 @@ class ChatTemplate:
             "bos_token": self._model.token_text(self._model.bos),
             "eos_token": self._model.token_text(self._model.eos),
             "tools": None,
+            "enable_thinking": self._think,  # what Qwen's templates ask, and those made after them
         }
         try:
             return self._template.render(**known)

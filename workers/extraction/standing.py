@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
 from ingest.words import fold
-from workers.extraction.numerals import days, figures
+from workers.extraction.numerals import Day, Figure, days, figures
 from workers.extraction.schema import Field, Scalar
 
 Span = tuple[int, int]
@@ -46,18 +45,13 @@ class Held:
 
     text: str
     folded: Folded
-    numbers: tuple[tuple[Span, frozenset[Decimal]], ...]
-    dates: tuple[tuple[Span, date], ...]
+    figures: tuple[Figure, ...]
+    days: tuple[Day, ...]
 
     @classmethod
     def of(cls, text: str) -> "Held":
         """Its characters, figures and dates."""
-        return cls(
-            text,
-            Folded.of(text),
-            tuple(((one.start, one.end), one.readings) for one in figures(text)),
-            tuple(((one.start, one.end), one.date) for one in days(text)),
-        )
+        return cls(text, Folded.of(text), tuple(figures(text)), tuple(days(text)))
 
     def spans(self, value: Scalar, field: Field) -> list[Span]:
         """Where the value stands, in order; nowhere for what no words can show."""
@@ -65,10 +59,10 @@ class Held:
             return []
         if not isinstance(value, str):
             wanted = Decimal(str(value))
-            return [span for span, readings in self.numbers if wanted in readings]
+            return [(one.start, one.end) for one in self.figures if wanted in one.readings]
         found = list(self._literal(value))
         if (field.date or not found) and ISO_DATE.fullmatch(value):
-            found += [span for span, day in self.dates if day.isoformat() == value]
+            found += [(one.start, one.end) for one in self.days if one.date.isoformat() == value]
         return sorted(set(found))
 
     def _literal(self, value: str) -> Iterator[Span]:

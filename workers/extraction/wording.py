@@ -11,7 +11,8 @@ from typing import Any
 from langchain_core.prompts import ChatPromptTemplate
 
 from workers.extraction.schema import Field
-from workers.prompts import FENCE, GUARD, GUARD_ZH, Tongue, harmless, shared
+from workers.prompts import FENCE, GUARD, GUARD_ZH, harmless, shared
+from workers.styles import Tongue
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ def _prompt(system: str, fields: str, part: str, rule: str) -> ChatPromptTemplat
 
 
 WORDINGS: Mapping[Tongue, Wording] = {
-    "en": Wording(
+    Tongue.ENGLISH: Wording(
         prompt=_prompt(
             f"You take facts out of texts, in their own words. {GUARD}",
             "Fields to look for:",
@@ -50,7 +51,7 @@ WORDINGS: Mapping[Tongue, Wording] = {
         date="date, YYYY-MM-DD",
         choices="one of",
     ),
-    "zh-TW": Wording(
+    Tongue.CHINESE: Wording(
         prompt=_prompt(
             f"你負責從文字中擷取資料，使用文件原來的文字。{GUARD_ZH}",
             "要擷取的欄位：",

@@ -1,6 +1,7 @@
 """The kinds of jobs: each module plans its steps, runs them and settles what they leave."""
 
 from workers.kinds.deletion import DELETION
+from workers.kinds.digest import DIGEST
 from workers.kinds.estimate import ESTIMATE
 from workers.kinds.extract import EXTRACT
 from workers.kinds.question import QUESTION
@@ -13,6 +14,7 @@ from workers.work import Kind
 KINDS: dict[JobKind, Kind] = {
     JobKind.READ: READING,
     JobKind.SUMMARY: SUMMARY,
+    JobKind.DIGEST: DIGEST,
     JobKind.EXTRACT: EXTRACT,
     JobKind.ESTIMATE: ESTIMATE,
     JobKind.QUESTION: QUESTION,

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from workers.jobs import Job, Step
-from workers.kinds import extract, summary
+from workers.kinds import extract, outlining
 from workers.states import JobKind
 from workers.work import Kind, Output, Plan, Progress, Work
 
 #: By what is estimated: the kind's own look at the documents, without the work.
 ESTIMATED: Mapping[JobKind, Callable[[Work], Output]] = {
-    JobKind.SUMMARY: summary.estimate,
+    JobKind.SUMMARY: outlining.estimate,
     JobKind.EXTRACT: extract.estimate,
 }
 

@@ -8,27 +8,29 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import select
-
 from ingest.database import reading
 from ingest.errors import EmptyDocument
-from ingest.tables import ChunkRow, DocumentRow, PageRow, VersionRow
 from workers import estimates, prompts, steps, usage
-from workers.errors import DocumentNotReady, SchemaTooLong
+from workers.errors import SchemaTooLong
 from workers.estimates import Expected
 from workers.extraction import wording
 from workers.extraction.schema import Field
 from workers.jobs import Job, Step
 from workers.kinds.extracting import Wanted, answer_tokens, content_key, extract_section, merge
-from workers.outline import coverage
-from workers.outline import sections as cut
+from workers.kinds.outlining import (
+    PROMPT_OVERHEAD,
+    PROMPT_TOKENS,
+    SECTION_TOKENS,
+    SMALL_SECTION_TOKENS,
+    Read,
+    read_version,
+)
+from workers.outline import Section, coverage, sections
 from workers.states import StepStatus
+from workers.styles import Tongue
 from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 
-SECTION_TOKENS = 1_600  #: of text; small models lose the thread in longer ones
 SHORTEST_SECTION = 200  #: what a schema must leave room for
-PROMPT_OVERHEAD = 256  #: tokens kept for the template and the instruction
-PROMPT_TOKENS = 128  #: that they really take, about
 POINTED_TOKENS = 200  #: of the sentences that a small model is shown for a field, about
 
 
@@ -51,47 +53,34 @@ def estimate(work: Work) -> Output:
 
 def _outlined(work: Work) -> tuple[dict[str, Any], Expected]:
     wanted, language = Wanted.of(work.job), work.tools.language
-    asked = language.count_tokens(wording.asked(wanted.root, wanted.instruction, "en"))
+    asked = language.count_tokens(wording.asked(wanted.root, wanted.instruction, Tongue.ENGLISH))
     answer = answer_tokens(wanted.root, language)
     room = language.context_tokens - answer - PROMPT_OVERHEAD - asked
     if room < SHORTEST_SECTION:
         raise SchemaTooLong(tokens=asked + answer)
+    budget = min(SMALL_SECTION_TOKENS if language.small else SECTION_TOKENS, room)
     documents, keys = [], list[str]()
     for document_id, version_id in work.job.params["versions"]:
         work.check()
-        document, texts = _document(work, document_id, version_id, min(SECTION_TOKENS, room))
-        documents.append(document)
-        keys += _keys(work, wanted, document, texts)
+        read = read_version(version_id)
+        cut = sections(read.chunks, read.pages, language.count_tokens, budget, read.name)
+        documents.append(_document(document_id, version_id, read, cut))
+        keys += _keys(work, wanted, documents[-1], read.pages)
     if not keys:
         raise EmptyDocument
     outlined = {"documents": documents, "small": language.small}
     return outlined, _expected(work, wanted.root, asked, outlined, keys)
 
 
-def _document(
-    work: Work, document_id: str, version_id: str, budget: int
-) -> tuple[dict[str, Any], dict[int, str]]:
-    """One document's sections, and the text of its pages."""
-    with reading() as session:
-        version = session.get(VersionRow, version_id)
-        if version is None:
-            raise DocumentNotReady(status="deleted")
-        name = session.get_one(DocumentRow, document_id).name
-        query = select(ChunkRow).where(ChunkRow.version_id == version_id)
-        chunks = list(session.scalars(query.order_by(ChunkRow.ordinal)))
-        pages = select(PageRow.number, PageRow.text).where(PageRow.version_id == version_id)
-        texts = dict(session.execute(pages).all())
-    empty = [int(number) for number in version.empty_pages.split(",") if number]
-    sections = cut(chunks, texts, work.tools.language.count_tokens, budget, name)
-    document = {
+def _document(document_id: str, version_id: str, read: Read, cut: list[Section]) -> dict[str, Any]:
+    return {
         "document_id": document_id,
         "version_id": version_id,
-        "name": name,
-        "language": prompts.tongue_of(texts.values()),
-        "sections": [asdict(section) for section in sections],
-        "coverage": coverage(chunks, texts, empty),
+        "name": read.name,
+        "language": prompts.tongue_of(read.pages.values()),
+        "sections": [asdict(section) for section in cut],
+        "coverage": coverage(read.chunks, read.pages, read.empty_pages),
     }
-    return document, texts
 
 
 def _keys(
@@ -108,15 +97,15 @@ def _expected(
 ) -> Expected:
     """What is left to be paid for; a merge costs nothing but its step."""
     language, kept = work.tools.language, steps.kept(keys)
-    sections = [one for document in outlined["documents"] for one in document["sections"]]
-    left = [one for one, key in zip(sections, keys, strict=True) if key not in kept]
+    cut = [one for document in outlined["documents"] for one in document["sections"]]
+    left = [one for one, key in zip(cut, keys, strict=True) if key not in kept]
     texts = [one["tokens"] + asked + PROMPT_TOKENS for one in left]
     if outlined["small"]:  # asks for each field alone
         each = POINTED_TOKENS + PROMPT_TOKENS
         texts = [asked + len(root.members) * min(each, text) for text in texts]
     return Expected(
-        steps=len(sections) + len(outlined["documents"]),
-        kept=len(sections) - len(left),
+        steps=len(cut) + len(outlined["documents"]),
+        kept=len(cut) - len(left),
         prompt_tokens=sum(texts),
         written_tokens=len(left) * answer_tokens(root, language),
     )
@@ -140,9 +129,9 @@ def plan(_job: Job, done: Sequence[Step]) -> Plan:
 
 def _following(documents: Sequence[dict[str, Any]], worked: Sequence[Step]) -> Iterator[NewStep]:
     """All sections, if there are no steps yet; merges of documents whose sections are done."""
-    sections = [step for step in worked if step.kind == "section"]
-    waiting = {step.input["document"] for step in sections if step.status is not StepStatus.DONE}
-    if not sections:
+    asked = [step for step in worked if step.kind == "section"]
+    waiting = {step.input["document"] for step in asked if step.status is not StepStatus.DONE}
+    if not asked:
         new = list(_section_steps(documents))
         waiting = {step.input["document"] for step in new}
         yield from new

@@ -15,11 +15,12 @@ from workers.extraction import asking, evidence, merging, verdict, wording
 from workers.extraction.answer import read
 from workers.extraction.asking import Question
 from workers.extraction.evidence import Section
-from workers.extraction.form import form_of, skeleton, value_tokens
 from workers.extraction.merging import Said
 from workers.extraction.schema import Field, fields_of
+from workers.extraction.shape import shape_of, skeleton, value_tokens
 from workers.jobs import Job
 from workers.language import Language
+from workers.styles import Tongue
 from workers.work import Output, Tools, Work
 
 LEAST_ANSWER = 32  #: tokens
@@ -49,7 +50,7 @@ def answer_tokens(root: Field, language: Language) -> int:
 
 
 def content_key(
-    tools: Tools, wanted: Wanted, tongue: prompts.Tongue, title: str, parts: Sequence[str]
+    tools: Tools, wanted: Wanted, tongue: Tongue, title: str, parts: Sequence[str]
 ) -> str:
     """What an extracted section depends on."""
     held = [
@@ -70,7 +71,8 @@ def extract_section(work: Work) -> Output:
     given, wanted = work.step.input, Wanted.of(work.job)
     document_id, version_id = work.job.params["versions"][given["document"]]
     parts = _part_texts(version_id, given["parts"])
-    key = content_key(work.tools, wanted, given["language"], given["title"], parts)
+    tongue = Tongue(given["language"])
+    key = content_key(work.tools, wanted, tongue, given["title"], parts)
     kept = steps.checkpoint(key)
     data = {**(kept or _extracted(work, wanted, parts)), "reused": kept is not None}
     said = [Said(data["found"], given["parts"])]
@@ -104,9 +106,12 @@ def _extracted(work: Work, wanted: Wanted, parts: Sequence[str]) -> dict[str, An
     """What the model takes out of the section, each value looked up in its text."""
     section = Section(parts, work.tools.embedder)
     small = work.tools.language.small
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict.fromkeys(wanted.root.members)
     costs, took = [], 0
     for question in asking.questions(wanted.root, parts, section, small):
+        if question.settled is not None:
+            values |= question.settled
+            continue
         written = _written(work, wanted, question)
         values |= read(written.text, question.root, written.complete)
         costs.append(written.usage())
@@ -121,11 +126,11 @@ def _extracted(work: Work, wanted: Wanted, parts: Sequence[str]) -> dict[str, An
 
 def _written(work: Work, wanted: Wanted, question: Question) -> writing.Written:
     given, language = work.step.input, work.tools.language
-    tongue: prompts.Tongue = given["language"]
+    tongue = Tongue(given["language"])
     document_id = work.job.params["versions"][given["document"]][0]
     limits = replace(
         work.limits(answer_tokens(question.root, language), frozenset({document_id})),
-        form=form_of(question.root),
+        shape=shape_of(question.root, must=question.must),
     )
     asked = wording.asked(question.root, wanted.instruction, tongue)
     filled = wording.given(asked, given["title"], question.text)

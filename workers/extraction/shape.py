@@ -1,4 +1,4 @@
-"""The form of an answer: a grammar for our engine, a JSON schema for a server.
+"""The shape of an answer: a grammar for our engine, a JSON schema for a server.
 
 Every property is written, in the schema's order; null says that the text does not hold it. The
 grammar is our own and not llama.cpp's converter: it bounds what a small model might go on with for
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workers.extraction.schema import Field
-from workers.language import Form
+from workers.language import Shape
 
 NULL = '"null"'
 #: No line feeds and no \u: such escapes are only ever nonsense here.
@@ -28,29 +28,30 @@ TOKENS = {"string": 48, "integer": 12, "number": 14, "boolean": 2}
 EXPECTED_ITEMS = 6
 
 
-def form_of(root: Field) -> Form:
-    """The form of an answer about all members of `root`."""
-    return Form(grammar(root), asked_schema(root))
+def shape_of(root: Field, *, must: bool = False) -> Shape:
+    """The shape of an answer about all members of `root`; if they `must` be there, without null."""
+    return Shape(grammar(root, must=must), asked_schema(root))
 
 
-def grammar(root: Field) -> str:
-    """GBNF whose every sentence is JSON of the field, each property null where nothing is said."""
+def grammar(root: Field, *, must: bool = False) -> str:
+    """GBNF whose every sentence is JSON of the field; properties may be null unless they `must`."""
     rules: dict[str, str] = {}  #: names by what they stand for, so that equal ones are one
 
     def rule(field: Field) -> str:
-        body = _body(field, rule)
+        body = _body(field, rule, must=must and field is root)
         return rules.setdefault(body, f"r{len(rules)}")
 
     lines = [f"root ::= {rule(root)}", f"char ::= {CHARACTER}"]
     return "\n".join([*lines, *(f"{name} ::= {body}" for body, name in rules.items())])
 
 
-def _body(field: Field, rule: Callable[[Field], str]) -> str:
+def _body(field: Field, rule: Callable[[Field], str], *, must: bool) -> str:
     if field.choices:
         return " | ".join(_literal(json.dumps(each, ensure_ascii=False)) for each in field.choices)
     if field.kind == "object":
         members = (
-            f"{_literal(json.dumps(name, ensure_ascii=False) + ': ')} ({rule(member)} | {NULL})"
+            f"{_literal(json.dumps(name, ensure_ascii=False) + ': ')} "
+            + (rule(member) if must else f"({rule(member)} | {NULL})")
             for name, member in field.members.items()
         )
         return '"{" ' + ' ", " '.join(members) + ' "}"'

@@ -1,0 +1,1 @@
+"""How good what Lectern writes is, beside naive ways with the same model: `./lectern eval`."""

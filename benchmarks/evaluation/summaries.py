@@ -1,0 +1,106 @@
+"""Summaries of meetings: by Lectern as its users have it, and by the naive ways, in one run."""
+
+import json
+import sys
+import tempfile
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import models
+from benchmarks.evaluation.baselines import Summarise, baselines
+from benchmarks.evaluation.measures import MEASURES, Judge, Measured, beaten, means
+from benchmarks.evaluation.meetings import Meeting, meetings
+from benchmarks.product import added, asked, ended, product
+from ingest.embed import Embedder
+from ingest.settings import settings as library_settings
+from workers.chat_model import LecternChat
+from workers.engine import library, weights
+from workers.engine.engine import Engine
+from workers.engine.profile import profile_for
+from workers.settings import Settings
+
+OURS = "Lectern"
+Written = Mapping[str, Sequence[str]]  #: summaries by system, in the order of the meetings
+
+
+def run(arguments: Namespace, results: TextIO) -> int:
+    """Write the table; 1 when a baseline is better at anything."""
+    library.quiet()
+    given = meetings(arguments.data, arguments.limit)
+    written = {OURS: list(_ours(given, arguments.length)), **_theirs(given)}
+    judge = Judge(Embedder(library_settings().embedder, 2), arguments.length)
+    measured = {
+        name: means(
+            [
+                judge.measure(text, meeting.reference, meeting.text)
+                for text, meeting in zip(texts, given, strict=True)
+            ]
+        )
+        for name, texts in written.items()
+    }
+    if arguments.json:
+        json.dump({"meetings": len(given), "measured": measured, "written": written}, results)
+    else:
+        _show(measured, len(given), results)
+    return int(any(_losses(measured)))
+
+
+def _ours(given: Sequence[Meeting], length: int) -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder, product(Path(folder), {}) as client:
+        files = [(meeting.name, meeting.text.encode()) for meeting in given]
+        for document in added(client, "Meetings", files):
+            wish = {"kind": "summary", "document_id": document["id"], "length": length}
+            began = time.monotonic()
+            job = ended(client, asked(client, "/v1/jobs", wish)["id"])
+            _tell(OURS, document["name"], began)
+            yield str(job["result"]["summary"])
+
+
+def _theirs(given: Sequence[Meeting]) -> Written:
+    settings = Settings()
+    profile = profile_for(settings, weights.source(settings.model))
+    with tempfile.TemporaryDirectory() as folder:
+        engine = Engine(models.lectern(), settings, profile, Path(folder))
+        try:
+            ways = baselines(LecternChat(engine=engine), engine)
+            return {
+                name: [_one(name, summarise, meeting) for meeting in given]
+                for name, summarise in ways.items()
+            }
+        finally:
+            engine.close()
+
+
+def _one(name: str, summarise: Summarise, meeting: Meeting) -> str:
+    began = time.monotonic()
+    text = summarise(meeting.text)
+    _tell(name, meeting.name, began)
+    return text
+
+
+def _losses(measured: Mapping[str, Measured]) -> Iterator[tuple[str, str]]:
+    """Where a baseline is as good as Lectern or better."""
+    for name, theirs in measured.items():
+        if name != OURS:
+            won = set(beaten(measured[OURS], theirs))
+            yield from ((name, measure) for measure in MEASURES if measure not in won)
+
+
+def _show(measured: Mapping[str, Measured], count: int, results: TextIO) -> None:
+    table = Table("", *MEASURES, title=f"Summaries of {count} meetings")
+    for name, values in measured.items():
+        table.add_row(name, *(f"{values[measure]:.3f}" for measure in MEASURES))
+    console = Console(file=results)
+    console.print(table)
+    for name, measure in _losses(measured):
+        console.print(f"not better than {name}: {measure}")
+
+
+def _tell(system: str, name: str, began: float) -> None:
+    print(f"  {system}: {name}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)

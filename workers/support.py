@@ -1,0 +1,132 @@
+"""What carries each sentence of a summary: words of its sources, or their meaning.
+
+verified     one place of a source holds its words in about their order, and all its numbers
+similar      up to three sentences of the sources hold most of its words between them, or one is
+             near in meaning; all its numbers stand there
+unsupported  neither: nothing that was read says it
+no_claim     says too little to be true or false, as a title does
+
+No model is asked. What is similar may still put the right words together wrongly: the reader is
+shown the places.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain
+
+from workers.citations import SUBSTANCE, Tokens, carrier, runs, sentence_spans, tokens_of
+from workers.citations import weight_of as weigh
+from workers.meaning import Meaning
+
+#: Changes with the rules below: part of the content keys of what they have judged.
+VERSION = 1
+TOGETHER = 3  #: sentences that may carry one between them
+HELD = 0.6  #: share of a sentence's weight that they must hold
+NEAR = 0.62  #: cosine of two sentences that say the same, in the default embedder
+
+Place = tuple[int, int, int]  #: source, start, end
+
+
+class Support(StrEnum):
+    """How sure it is that a sentence is what its sources say."""
+
+    VERIFIED = "verified"
+    SIMILAR = "similar"
+    UNSUPPORTED = "unsupported"
+    NO_CLAIM = "no_claim"
+
+
+@dataclass(frozen=True, slots=True)
+class Supported:
+    """A sentence and the places that carry it."""
+
+    text: str
+    support: Support
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    place: Place
+    text: str
+    tokens: Tokens
+
+
+def supported(text: str, sources: Sequence[str], meaning: Meaning) -> Iterator[Supported]:
+    """Every sentence of `text`, judged by the sources; places are offsets into these."""
+    several = [
+        ((number, start, end), held)
+        for number, source in enumerate(sources)
+        for (start, end), held in runs(source)
+    ]
+    single = list(_held(sources))
+    for start, end in sentence_spans(text):
+        sentence = text[start:end]
+        yield Supported(sentence, *_judged(sentence, several, single, meaning))
+
+
+def _judged(
+    sentence: str,
+    several: Sequence[tuple[Place, Tokens]],
+    single: Sequence[_Held],
+    meaning: Meaning,
+) -> tuple[Support, tuple[Place, ...]]:
+    wanted = tokens_of(sentence)
+    if weigh(wanted) < SUBSTANCE:
+        return Support.NO_CLAIM, ()
+    place = carrier(sentence, several)
+    if place is not None:
+        return Support.VERIFIED, (place,)
+    together = _together(wanted, single)
+    if together and _missing(wanted, together) <= (1 - HELD) * weigh(wanted):
+        found = together
+    else:
+        found = _nearest(sentence, single, meaning)
+    if not found or not _numbers(wanted) <= set(chain(*(held.tokens for held in found))):
+        return Support.UNSUPPORTED, ()
+    return Support.SIMILAR, tuple(held.place for held in found)
+
+
+def _together(wanted: Tokens, single: Sequence[_Held]) -> list[_Held]:
+    """The sentences that hold most of it, each one what the ones before it lack."""
+    left, chosen = Counter(wanted), list[_Held]()
+    for _ in range(TOGETHER):
+        best = max(single, key=lambda held: _gain(left, held), default=None)
+        if best is None or not _gain(left, best):
+            break
+        chosen.append(best)
+        left -= Counter(best.tokens)
+    return chosen
+
+
+def _gain(left: Counter[str], held: _Held) -> float:
+    return weigh((left & Counter(held.tokens)).elements())
+
+
+def _missing(wanted: Tokens, chosen: Sequence[_Held]) -> float:
+    left = Counter(wanted)
+    for held in chosen:
+        left -= Counter(held.tokens)
+    return weigh(left.elements())
+
+
+def _nearest(sentence: str, single: Sequence[_Held], meaning: Meaning) -> list[_Held]:
+    vectors = meaning.vectors([sentence, *(held.text for held in single)])
+    if vectors is None or not single:
+        return []
+    cosines = vectors[1:] @ vectors[0]
+    best = int(cosines.argmax())
+    return [single[best]] if cosines[best] >= NEAR else []
+
+
+def _numbers(tokens: Tokens) -> set[str]:
+    return {token for token in tokens if token[0].isdigit()}
+
+
+def _held(sources: Sequence[str]) -> Iterator[_Held]:
+    for number, source in enumerate(sources):
+        for start, end in sentence_spans(source):
+            text = source[start:end]
+            yield _Held((number, start, end), text, tokens_of(text))
