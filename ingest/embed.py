@@ -5,6 +5,7 @@ budget for every batch, so that a question's answer never waits for a whole docu
 """
 
 import importlib.util
+from copy import deepcopy
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ class Embedder:
         self._model = SentenceTransformer(str(path), device="cpu", local_files_only=True)
         self._model.max_seq_length = LONGEST_TOKENS
         self._model.eval()
-        self._tokenizer: Any = self._model.tokenizer
+        # Its own: embedding sets padding on the model's, counting takes it away again.
+        self._tokenizer: Any = deepcopy(self._model.tokenizer)
         self.embed_question = lru_cache(QUESTIONS_KEPT)(self._embed_question)
         self._name = path.parent.name if path.name == FOLDER else path.name
 

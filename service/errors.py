@@ -53,6 +53,12 @@ class NoPageImage(Refused):
     code = "no_page_image"
 
 
+class NoTable(Refused):
+    """Only an extraction that has succeeded has a table; this job is {kind}, {status}."""
+
+    code = "no_table"
+
+
 class MalformedUpload(Refused):
     """The upload is not well-formed: {reason}."""
 

@@ -417,6 +417,81 @@ def test_a_summary_can_be_estimated_and_estimates_be_judged(
     assert json.loads(capsys.readouterr().out) == accuracy
 
 
+EXTRACTED = {
+    "document_id": "doc_1",
+    "name": "report.pdf",
+    "values": {"coupon": 4.15, "towns": ["Coldmere"], "year": None},
+    "fields": {
+        "coupon": {
+            "value": 4.15,
+            "page": 20,
+            "quote": "a coupon\nof 4.15",
+            "verified": True,
+            "confidence": 0.91,
+        },
+        "towns": {
+            "value": ["Coldmere"],
+            "page": 3,
+            "quote": "Coldmere",
+            "verified": False,
+            "confidence": 0.3,
+        },
+        "year": {"value": None, "page": None, "quote": None, "verified": False, "confidence": 0.0},
+    },
+    "missing": ["year"],
+    "valid": False,
+    "errors": [{"at": "$", "message": "'year' is a required property"}],
+    "coverage": SUMMARY["coverage"],
+}
+
+
+def test_extract_prints_fields_and_writes_a_table(
+    service: FakeService, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "wanted.json").write_text('{"type": "object"}')
+    section = {
+        "level": 0,
+        "title": "Money",
+        "pages": [1, 2],
+        "values": {"coupon": 4.15, "year": None},
+        "reused": True,
+    }
+    service.routes = {
+        "GET /v1/documents/doc_1": REPORT,
+        "POST /v1/jobs": (202, job("queued", kind="extract")),
+        "GET /v1/jobs/job_1/events": event("partial", section)
+        + event("partial", {"level": 1, **EXTRACTED}, 2)
+        + event("done", {"status": "succeeded", "result": {"documents": [EXTRACTED]}}, 3),
+        "GET /v1/jobs/job_1/table": b"document,coupon",
+    }
+    base = ["--from", str(tmp_path), "extract", "doc_1", "doc_1", "--url", service.url]
+    assert main([*base, "--schema", "wanted.json", "--csv", "out.csv"]) == 0
+    told = capsys.readouterr()
+    assert "✓ pp. 1–2  Money  coupon  (kept from before)" in told.err
+    for words in ("4.15", "✓ 0.91", "✗ 0.30", "a coupon of 4.15", "'year' is a required property"):
+        assert words in told.out
+    assert (tmp_path / "out.csv").read_bytes() == b"document,coupon"
+    (sent,) = [seen["json"] for route, seen in service.asked if route == "POST /v1/jobs"]
+    assert sent["document_ids"] == ["doc_1", "doc_1"]
+    assert sent["schema"] == {"type": "object"}
+    assert main([*base, "--schema", "wanted.json", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["result"]["documents"] == [EXTRACTED]
+
+
+def test_extract_can_be_estimated_and_wants_a_schema(
+    service: FakeService, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.routes = {"GET /v1/documents/doc_1": REPORT, "POST /v1/jobs": ESTIMATE}
+    base = ["--from", str(tmp_path), "extract", "doc_1", "--url", service.url, "--schema", "x.json"]
+    assert main(base) == 1
+    assert "x.json can't be used" in capsys.readouterr().err
+    (tmp_path / "x.json").write_text("{]")
+    assert main(base) == 1
+    (tmp_path / "x.json").write_text("{}")
+    assert main([*base, "--dry-run"]) == 0
+    assert "An extraction of report.pdf takes about 4 min" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("words", [["cancel"], ["a", "b", "c"], ["stop", "job_1"]])
 def test_jobs_refuses_other_words(words: list[str], service: FakeService) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -195,3 +195,24 @@ def test_a_summary_can_wait_for_the_night(client: TestClient, document: Made) ->
     question = {"kind": "question", "collection_id": document["collection_id"], "question": "x"}
     refused = client.post("/v1/jobs", json={**question, "when": "night"})
     assert problem(refused) == (422, "invalid_request")
+
+
+def test_an_extraction_waits_for_its_documents_words(client: TestClient, document: Made) -> None:
+    schema = {"type": "object", "properties": {"day": {"type": "string"}}}
+    body = {"kind": "extract", "document_ids": [document["id"]], "schema": schema}
+    answer = client.post("/v1/jobs", json=body)
+    assert answer.status_code == 202, answer.text
+    job = answer.json()
+    assert (job["kind"], job["lane"], job["params"]["schema"]) == ("extract", "batch", schema)
+    assert job["document_id"] == document["id"]
+    for odd in (
+        {**body, "schema": {"type": "object", "properties": {"day": {"pattern": "x"}}}},
+        {**body, "schema": {"type": "array"}},
+    ):
+        refused = client.post("/v1/jobs", json=odd)
+        assert problem(refused) == (422, "bad_schema")
+        assert "$" in refused.json()["detail"]
+    for odd in ({**body, "document_ids": []}, {**body, "schema": []}, {**body, "fields": {}}):
+        assert problem(client.post("/v1/jobs", json=odd)) == (422, "invalid_request")
+    gone = {**body, "document_ids": [document["id"], "doc_none"]}
+    assert problem(client.post("/v1/jobs", json=gone)) == (404, "document_not_found")

@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ from workers.engine.engine import Engine
 from workers.engine.requests import Request
 from workers.engine.template import Message
 from workers.errors import Cancelled, LanguageModelUnavailable
-from workers.language import Language, Limits, estimated_tokens
+from workers.language import Language, Limits, Shape, estimated_tokens
 from workers.settings import Settings
 from workers.states import Lane
 
@@ -140,6 +141,18 @@ def test_a_chain_streams_from_the_server_with_usage(server: Server, engine: Engi
     assert model.engine is None
     assert model.context_tokens == 4000
     assert server.url in model.fingerprint
+
+
+@pytest.mark.model
+def test_a_shape_is_asked_for_and_the_text_is_left_as_it_came(server: Server) -> None:
+    schema = {"type": "object", "properties": {"river": {"type": "string"}}}
+    shaped = replace(limits(12), shape=Shape("unused", schema))
+    written = writing.write(work(over(server.url)), PROMPT, {"text": "Name a river."}, shaped)
+    assert written.completion_tokens > 0
+    assert written.complete is (written.completion_tokens < 12)
+    (asked,) = server.asked
+    assert asked["response_format"]["json_schema"]["schema"] == schema
+    assert asked["response_format"]["json_schema"]["strict"] is True
 
 
 @pytest.mark.model

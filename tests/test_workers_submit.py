@@ -29,6 +29,7 @@ def everything(collection: str) -> list[Job]:
         submit.read(store(collection, "On Tuesday.").id),
         submit.summary(document.id, wish=Wish(priority=2)),
         submit.digest([document.id, read(Office(), collection, "More.", "b.txt").id]),
+        submit.extract([document.id], {"type": "object", "properties": {"day": {}}}),
         submit.summary(document.id, dry_run=True),
         submit.question(collection, "When?", None, wish=Wish(priority=1)),
         submit.search(collection, "Monday", 3),
@@ -48,6 +49,7 @@ def test_every_kind_begins_with_a_step_that_somebody_can_run(collection: str) ->
     people = (JobKind.QUESTION, JobKind.SEARCH, JobKind.ESTIMATE)
     assert {lanes[kind] for kind in people} == {Lane.INTERACTIVE}
     assert lanes[JobKind.SUMMARY] is lanes[JobKind.READ] is Lane.BATCH
+    assert lanes[JobKind.EXTRACT] is Lane.BATCH
     wanted = {JobKind.SUMMARY: 2, JobKind.QUESTION: 1}
     assert [job.priority for job in made] == [wanted.get(job.kind, 0) for job in made]
 
@@ -56,7 +58,7 @@ def test_without_redis_everything_waits_in_the_database_and_is_done_later(collec
     made = everything(collection)
     Office().work()
     # with their document
-    gone = (JobKind.SUMMARY, JobKind.DIGEST, JobKind.ESTIMATE, JobKind.COMPARE)
+    gone = [JobKind.SUMMARY, JobKind.DIGEST, JobKind.ESTIMATE, JobKind.COMPARE, JobKind.EXTRACT]
     status = {job.kind: jobs.get(job.id).status for job in made if job.kind not in gone}
     assert set(status.values()) == {JobStatus.SUCCEEDED}
     with pytest.raises(jobs.JobNotFound):  # the deletion took it along

@@ -4,6 +4,7 @@ LecternError
 ├── JobNotFound, ConversationNotFound, ScheduleNotFound, WebhookNotFound, DeliveryNotFound
 ├── Refused
 │   ├── EmptyQuestion, QuestionTooLong, DocumentNotReady
+│   ├── BadSchema, SchemaTooLong
 │   ├── BadSchedule, TimezoneUnknown, WebhookUrlRefused, ReceiverRefused
 │   ├── LanguageNotPossible, DigestImpossible
 │   └── PromptTooLong, ServerPromptTooLong
@@ -63,6 +64,20 @@ class DocumentNotReady(Refused):
     """The document has not been read ({status}); there is nothing to work on yet."""
 
     code = "document_not_ready"
+
+
+class BadSchema(Refused):
+    """The schema can't be used; at {where}: {reason}."""
+
+    code = "bad_schema"
+
+
+class SchemaTooLong(Refused):
+    """The schema takes {tokens} tokens in the prompt, which leaves the model no room for the text.
+    Ask for fewer fields at once, or describe them more briefly.
+    """
+
+    code = "schema_too_long"
 
 
 class WebhookUrlRefused(Refused):

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,14 @@ CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """What the text of an answer must be: JSON, told to our engine and to a server."""
+
+    grammar: str  #: GBNF
+    schema: Mapping[str, Any]  #: the same as a strict JSON schema
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What one generation may cost, who may stop it, and what may be kept of it."""
 
@@ -39,6 +47,7 @@ class Limits:
     cancelled: Callable[[], bool]
     sources: frozenset[str] = frozenset()  #: documents whose words are in the prompt
     durable: bool = False  #: the shared beginning will be asked for again, after a restart too
+    shape: Shape | None = None  #: None: prose
 
 
 @dataclass(frozen=True)
@@ -60,10 +69,13 @@ class Language:
         return SERVER_SPEED if self.engine is None else self.engine.speed()
 
     def within(self, limits: Limits) -> Runnable[Any, BaseMessage]:
-        """The chat model bound to `limits`; a server only understands the number of tokens."""
+        """The chat model bound to `limits`; a server only understands length and shape."""
         max_tokens = limits.max_tokens + self.thought_tokens
         if self.engine is None:
-            return RunnableLambda(_plain) | self.chat.bind(max_tokens=max_tokens)
+            asked = _response_format(limits.shape) if limits.shape else {}
+            return RunnableLambda(_plain) | self.chat.bind(max_tokens=max_tokens, **asked)
+        # Figures repeat themselves: a penalty on that would change what is copied.
+        shaped = {"grammar": limits.shape.grammar, "repeat_penalty": 1.0} if limits.shape else {}
         return self.chat.bind(
             lane=limits.lane,
             max_tokens=max_tokens,
@@ -71,6 +83,7 @@ class Language:
             sources=limits.sources,
             durable=limits.durable,
             compose=self.composes,
+            **shaped,
         )
 
 
@@ -80,6 +93,12 @@ def _plain(prompt: PromptValue) -> list[BaseMessage]:
         message.model_copy(update={"content": str(message.text)})
         for message in prompt.to_messages()
     ]
+
+
+def _response_format(shape: Shape) -> dict[str, Any]:
+    """Not as a keyword of LangChain's, which would go through OpenAI's own parser."""
+    named = {"name": "answer", "schema": dict(shape.schema), "strict": True}
+    return {"extra_body": {"response_format": {"type": "json_schema", "json_schema": named}}}
 
 
 def load(settings: Settings) -> Language:

@@ -13,6 +13,7 @@ FIRST_STEP = {
     JobKind.READ: "parse",
     JobKind.SUMMARY: "outline",
     JobKind.DIGEST: "outline",
+    JobKind.EXTRACT: "outline",
     JobKind.ESTIMATE: "estimate",
     JobKind.QUESTION: "retrieve",
     JobKind.SEARCH: "search",

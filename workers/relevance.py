@@ -7,7 +7,7 @@ evidence at all, and what is quoted when the model's own words can't be proved.
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ingest.embed import Embedder
@@ -47,39 +47,44 @@ class Quote:
 
 def best_quote(question: str, evidence: Sequence[Found], embedder: Embedder) -> Quote | None:
     """The sentence, or neighbours, that answers best; None without evidence."""
-    asked = _weights(question, evidence)
-    scored = [
-        (_shared(asked, place), place) for passage in evidence for place in places_of(passage)
-    ]
+    places = [place for passage in evidence for place in places_of(passage)]
+    quotes = judged(question, places, evidence, embedder)
+    return max(quotes, key=lambda quote: quote.score, default=None)
+
+
+def judged(
+    question: str, places: Iterable[Place], evidence: Sequence[Found], embedder: Embedder
+) -> list[Quote]:
+    """The places of the evidence that share most words with the question, each with its score."""
+    bags = {passage: _stems(f"{passage.heading} {passage.text}") for passage in evidence}
+    asked = _weights(question, list(bags.values()))
+    scored = [(_shared(asked, place.text, bags[place.passage]), place) for place in places]
     scored.sort(key=lambda each: -each[0])
     finalists = scored[:COMPARED]
     if not finalists:
-        return None
+        return []
     near = _similarities(question, finalists, embedder)
     wants_number = ASKS_NUMBER.search(question) is not None
-    quotes = [
+    return [
         Quote(place, round((shared + similar) / 2 - _loss(place.text, wants_number), 4))
         for (shared, place), similar in zip(finalists, near, strict=True)
     ]
-    return max(quotes, key=lambda quote: quote.score)
 
 
-def _weights(question: str, evidence: Sequence[Found]) -> dict[str, float]:
+def _weights(question: str, bags: Sequence[frozenset[str]]) -> dict[str, float]:
     """The question's words and how much each tells: rare ones in the evidence tell most."""
-    bags = [_stems(f"{passage.heading} {passage.text}") for passage in evidence]
     return {
         word: math.log(1 + len(bags) / (UNSEEN + sum(word in bag for bag in bags)))
         for word in map(_stem, question_words(question))
     }
 
 
-def _shared(asked: dict[str, float], place: Place) -> float:
+def _shared(asked: dict[str, float], text: str, around: frozenset[str]) -> float:
     """Share of the question's weight in the sentence; what is only around it counts for less."""
     total = sum(asked.values())
     if not total:
         return 0.0
-    inside = _stems(place.text)
-    around = _stems(f"{place.passage.heading} {place.passage.text}")
+    inside = _stems(text)
     weight = sum(
         asked[word] * (1.0 if word in inside else PASSAGE_CREDIT)
         for word in asked.keys() & (inside | around)

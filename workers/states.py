@@ -16,6 +16,7 @@ class JobKind(StrEnum):
     READ = "read"
     SUMMARY = "summary"
     DIGEST = "digest"
+    EXTRACT = "extract"
     ESTIMATE = "estimate"
     QUESTION = "question"
     SEARCH = "search"

@@ -17,6 +17,7 @@ from ingest.tables import DocumentRow, DocumentStatus
 from workers import dispatcher, subjects
 from workers.conversations import open_turn
 from workers.errors import DigestImpossible
+from workers.extraction.schema import fields_of
 from workers.jobs import Job, JobFilter, listing, request_cancel
 from workers.openings import add_job
 from workers.states import TERMINAL, JobKind
@@ -99,6 +100,21 @@ def compare(wanted: Compared, wish: Wish = PLAIN, *, dry_run: bool = False) -> J
     """Find out what documents or versions say alike, what otherwise, and what only one says."""
     params = {"focus": wanted.focus, "language": wanted.language}
     return _asked(JobKind.COMPARE, wanted.documents, params, wish, dry_run=dry_run)
+
+
+def extract(
+    document_ids: Sequence[str],
+    schema: dict[str, Any],
+    instruction: str = "",
+    wish: Wish = PLAIN,
+    *,
+    dry_run: bool = False,
+) -> Job:
+    """Take what the JSON schema asks for out of each of the documents. Raises BadSchema."""
+    fields_of(schema)
+    documents = [(document_id, None) for document_id in dict.fromkeys(document_ids)]
+    params = {"schema": schema, "instruction": instruction}
+    return _asked(JobKind.EXTRACT, documents, params, wish, dry_run=dry_run)
 
 
 def _asked(

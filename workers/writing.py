@@ -33,6 +33,7 @@ class Written:
     first_token_ms: int
     total_ms: int
     timings: Mapping[str, float]  #: by the names of `usage.TIMINGS`, as far as they are known
+    complete: bool  #: the model ended by itself
 
     def usage(self) -> dict[str, float]:
         """The tokens and what they took, as the REST interface shows them."""
@@ -58,12 +59,14 @@ def write(
 ) -> Written:
     """Run `prompt | model` and return its text; `heard` gets each piece as it comes.
 
+    Text that has a shape is returned as the model wrote it: who reads it cleans what is in it.
     Raises Cancelled, PromptTooLong, EngineStopped or LanguageModelUnavailable.
     """
     chain: Runnable[dict[str, Any], Any] = prompt | work.tools.language.within(limits)
     began, first = time.monotonic(), 0.0
-    thinking = Thinking(opened=work.tools.language.opens_thought)
-    sanitiser, pieces = Sanitiser(), list[str]()
+    thinking = Thinking(opened=work.tools.language.opens_thought and limits.shape is None)
+    sanitiser = Sanitiser() if limits.shape is None else _Untouched()
+    pieces = list[str]()
     whole: AIMessageChunk | None = None
     try:
         for chunk in chain.stream(given):
@@ -81,13 +84,27 @@ def write(
         raise LanguageModelUnavailable(url=_server(work), reason="its answer broke off")
     _pass_on(sanitiser.push(thinking.finish()) + sanitiser.finish(), pieces, heard)
     text = "".join(pieces).strip()
-    if whole.response_metadata["finish_reason"] == "length":
+    if limits.shape is None and not _complete(whole):
         text = whole_sentences(text)
     thought = clean(thinking.thought)
     thinking_tokens = work.tools.language.count_tokens(thought) if thought else 0
     return replace(
         _written(text, whole, began, first), thought=thought, thinking_tokens=thinking_tokens
     )
+
+
+class _Untouched:
+    """In the place of a sanitiser, which could end a JSON string too early or too late."""
+
+    def push(self, text: str) -> str:
+        return text
+
+    def finish(self) -> str:
+        return ""
+
+
+def _complete(whole: AIMessageChunk) -> bool:
+    return bool(whole.response_metadata["finish_reason"] != "length")
 
 
 def _server(work: Work) -> str:
@@ -114,4 +131,5 @@ def _written(text: str, whole: AIMessageChunk, began: float, first: float) -> Wr
         first_token_ms=round(1e3 * ((first or ended) - began)),
         total_ms=round(1e3 * (ended - began)),
         timings={name: told[name] for name in usage.TIMINGS if name in told},
+        complete=_complete(whole),
     )

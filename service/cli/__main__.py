@@ -16,6 +16,7 @@ COMMANDS = {
     "migrate": "service.cli.migration",
     "add": "service.cli.add",
     "summarize": "service.cli.summarize",
+    "extract": "service.cli.extract",
     "ask": "service.cli.ask",
     "compare": "service.cli.compare",
     "jobs": "service.cli.jobs",

@@ -53,6 +53,9 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
     compare.add_argument("--focus", metavar="TEXT", help="only what concerns this subject")
     compare.add_argument("--language", choices=["en", "zh-TW"], help="of the overview")
     compare.add_argument("--dry-run", action="store_true", help="only say what it would take")
+    _add_extract(
+        commands.add_parser("extract", parents=[kept], help="take fields out of documents")
+    )
     ask = commands.add_parser("ask", parents=[kept], help="ask a question, with citations")
     ask.add_argument("question", metavar="QUESTION")
     ask.add_argument("--document", metavar="DOC", help="ask this one alone: its id or its name")
@@ -70,6 +73,19 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
     bench.add_argument("--data", type=Path, metavar="PATH", help="texts to use, not made ones")
     _add_eval(commands.add_parser("eval", parents=[machine], help="measure how good summaries are"))
     return top.parse_args(words)
+
+
+def _add_extract(extract: ArgumentParser) -> None:
+    extract.add_argument("documents", nargs="+", metavar="DOC", help="its id, its name, or a file")
+    extract.add_argument(
+        "--schema", type=Path, required=True, metavar="FILE", help="JSON schema of the fields"
+    )
+    extract.add_argument("--instruction", default="", metavar="TEXT", help="what else to know")
+    extract.add_argument("--csv", type=Path, metavar="FILE", help="write a table, CSV")
+    extract.add_argument("--xlsx", type=Path, metavar="FILE", help="write a table, workbook")
+    extract.add_argument("--evidence", action="store_true", help="tables: page and quote too")
+    extract.add_argument("--dry-run", action="store_true", help="only say what it would take")
+    extract.add_argument("--night", action="store_true", help="let it wait for the night")
 
 
 def _add_summarize(summarize: ArgumentParser) -> None:

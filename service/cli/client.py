@@ -52,6 +52,10 @@ class Client:
         """The JSON body of `POST path`."""
         return self._body("POST", path, json=body or {})
 
+    def download(self, path: str, **query: str) -> bytes:
+        """The body of `GET path`, whatever it is."""
+        return self._answer("GET", path, params=query).content
+
     def delete(self, path: str) -> None:
         """Nothing comes back from `DELETE path`."""
         self._body("DELETE", path)
@@ -103,14 +107,18 @@ class Client:
             yield parse_events(response.iter_bytes())
 
     def _body(self, method: str, path: str, **options: Any) -> Record:
-        with self._naming_faults():
-            response = self._http.request(method, path, **options)
-        if response.is_error:
-            raise _problem(response)
+        response = self._answer(method, path, **options)
         if not response.content:
             return {}
         body = response.json()
         return body if isinstance(body, dict) else {}
+
+    def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
+        with self._naming_faults():
+            response = self._http.request(method, path, **options)
+        if response.is_error:
+            raise _problem(response)
+        return response
 
     @contextmanager
     def _naming_faults(self) -> Iterator[None]:

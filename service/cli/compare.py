@@ -8,9 +8,9 @@ from service.cli.catalogue import find_document
 from service.cli.client import Client, Record
 from service.cli.differences import print_comparison, print_pair
 from service.cli.errors import NoEarlierVersion
+from service.cli.following import follow
 from service.cli.results import print_estimate
 from service.cli.screen import Screen
-from service.cli.summarize import follow
 
 
 def run(arguments: Namespace) -> int:

@@ -2,7 +2,8 @@
 
 LecternError
 ├── ServiceUnreachable, ApiError, JobFailed       talking to a service
-├── Ambiguous, NoSuchFile, NothingToAdd, …        what the user named
+├── Ambiguous, NoSuchFile, NothingToAdd,
+│   FileUnusable                                  what the user named
 ├── AlreadyRunning, PortBusy, PartFailed,
 │   PieceMissing                                  starting the parts
 └── TuneFailed                                    measuring this machine
@@ -79,6 +80,12 @@ class NothingToAdd(LecternError):
     """There is no file of a kind that can be read ({kinds}) in {path}."""
 
     code = "nothing_to_add"
+
+
+class FileUnusable(LecternError):
+    """The file {path} can't be used: {reason}."""
+
+    code = "file_unusable"
 
 
 class AlreadyRunning(LecternError):

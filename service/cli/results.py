@@ -22,7 +22,7 @@ def duration(seconds: float) -> str:
 
 
 def print_estimate(screen: Screen, what: str, estimate: Record) -> None:
-    """What a summary or a comparison would take."""
+    """What a job would take."""
     screen.line(f"{what} takes about {duration(estimate['p50'])}", "bold")
     kept = f", {estimate['kept']} of them known from before" if estimate["kept"] else ""
     screen.line(f"  nine times in ten at most {duration(estimate['p90'])}")

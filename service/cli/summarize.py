@@ -2,22 +2,19 @@
 
 import time
 from argparse import Namespace
-from collections.abc import Callable
-from pathlib import Path
 
-from service.cli.catalogue import find_document, open_collection
 from service.cli.client import Client, Record
-from service.cli.errors import JobFailed
+from service.cli.documents import named
+from service.cli.following import follow
 from service.cli.results import print_estimate, print_section, print_summary
 from service.cli.screen import Screen
-from service.cli.uploads import await_read, send
 from workers.styles import Style
 
 
 def run(arguments: Namespace) -> int:
     """Summarise; adds the document first when it is named by a path."""
     screen, client = Screen(arguments.json), Client(arguments.url)
-    document = _document(client, screen, arguments)
+    document = named(client, screen, arguments.document, arguments)
     wanted = {"kind": "summary", "document_id": document["id"], **_form(arguments)}
     if arguments.dry_run:
         estimate = client.post("/v1/jobs", {**wanted, "dry_run": True})
@@ -56,46 +53,7 @@ def follow_summary(client: Client, screen: Screen, job_id: str) -> Record:
     return follow(client, screen, job_id, print_section)
 
 
-def follow(
-    client: Client, screen: Screen, job_id: str, tell: Callable[[Screen, Record], None]
-) -> Record:
-    """Show a job's progress, and by `tell` each part of its result, until it is whole."""
-    with screen.progress() as progress:
-        bar = progress.add_task("reading", total=100, remark="")
-        for event in client.follow(job_id):
-            if event.name == "progress":
-                state = event.data
-                of = f"{state['done']} of {state['total']}" if state.get("total") else ""
-                progress.update(
-                    bar,
-                    description=str(state.get("stage") or "working"),
-                    completed=state.get("percent", 0),
-                    remark=of,
-                )
-            elif event.name == "partial" and not screen.as_json:
-                tell(screen, event.data)
-            elif event.name == "done":
-                return dict(event.data["result"])
-            elif event.name == "error":
-                raise JobFailed(event.data["code"], event.data["message"])
-    raise JobFailed("stream_ended", "the stream ended without a result")
-
-
 def _leave(screen: Screen, document: Record, job: Record) -> None:
     """Nobody waits for what waits for the night."""
     said = f"{document['name']} is summarised at night; look at it with: lectern jobs {job['id']}"
     screen.done({"document": document, "job_id": job["id"]}, said)
-
-
-def _document(client: Client, screen: Screen, arguments: Namespace) -> Record:
-    path: Path = arguments.caller / Path(arguments.document).expanduser()
-    if not path.is_file():
-        return find_document(client, arguments.document, arguments.collection)
-    collection = open_collection(client, arguments.collection)
-    uploads = send(client, screen, collection["id"], [path])
-    await_read(client, screen, uploads)
-    upload = uploads[0]
-    if upload.error or upload.document is None:
-        error = upload.error or {"code": "not_read", "message": "the file was not read"}
-        raise JobFailed(error["code"], error["message"])
-    return upload.document

@@ -1,12 +1,13 @@
 """Jobs: what was asked for, where it stands, and the story it tells while it runs."""
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from service import table
 from service.deps import Closing, Identifier, Owner
 from service.questions import checked
 from service.schemas import jobs as schemas
@@ -28,13 +29,19 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 }
 
 
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+TABLE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {media_type: BINARY for _, media_type in table.FORMATS.values()}}
+}
+
+
 @router.post(
     "", status_code=202, response_model=schemas.Job, responses={200: {"model": schemas.Estimate}}
 )
 async def create_job(
     wanted: schemas.JobRequest, owner: Owner, request: Request, closing: Closing
 ) -> dict[str, Any] | JSONResponse:
-    """Ask for a summary, an answer from a collection or one document, or a comparison.
+    """Ask for a summary, a digest, a comparison, an extraction, or for an answer.
 
     With `dry_run: true` nothing is begun; the answer is 200 with what it would take.
     """
@@ -66,6 +73,19 @@ def get_job(job_id: Identifier) -> dict[str, Any]:
 def get_steps(job_id: Identifier) -> dict[str, Any]:
     """The units of a job's work."""
     return {"steps": [step.public() for step in jobs.steps_of(job_id)]}
+
+
+@router.get("/{job_id}/table", response_class=Response, responses=TABLE)
+def get_table(
+    job_id: Identifier,
+    format: Annotated[Literal["csv", "xlsx"], Query()] = "csv",  # noqa: A002 - the parameter's name
+    evidence: Annotated[bool, Query(description="page, quote and verified beside each")] = False,
+) -> Response:
+    """What an extraction found, one row for each document; no cell is run as a formula."""
+    write, media_type = table.FORMATS[format]
+    body = write(table.rows(jobs.get(job_id), evidence))
+    named = {"Content-Disposition": f'attachment; filename="extract-{job_id}.{format}"'}
+    return Response(body, media_type=media_type, headers=named)
 
 
 @router.post("/{job_id}/cancel", status_code=202, response_model=schemas.Job)
@@ -111,3 +131,6 @@ def _asked(wanted: schemas.Wanted, owner: str) -> Job:
         case schemas.CompareRequest():
             compared = submit.Compared(wanted.wanted, wanted.subject, wanted.language)
             return submit.compare(compared, wish, dry_run=dry_run)
+        case schemas.ExtractRequest():
+            given = wanted.document_ids, wanted.wanted, wanted.told, wish
+            return submit.extract(*given, dry_run=dry_run)

@@ -263,7 +263,24 @@ class CompareRequest(BatchRequest):
         return self.versions or [(document_id, None) for document_id in self.document_ids or ()]
 
 
-Wanted = SummaryRequest | DigestRequest | CompareRequest | QuestionRequest
+class ExtractRequest(BatchRequest):
+    """Take what a JSON schema asks for out of each of the documents."""
+
+    kind: Literal["extract"]
+    document_ids: list[Id] = Field(min_length=1, max_length=100)
+    wanted: dict[str, Any] = Field(
+        alias="schema",
+        description="a JSON schema of type object; `bad_schema` says what can't be used",
+    )
+    instruction: str = Field("", max_length=2_000, description="what else the model should know")
+
+    @property
+    def told(self) -> str:
+        """The instruction without blank ends."""
+        return self.instruction.replace("\0", "").strip()  # Postgres keeps no NUL
+
+
+Wanted = SummaryRequest | DigestRequest | CompareRequest | ExtractRequest | QuestionRequest
 JobRequest = Annotated[Wanted, Field(discriminator="kind")]
 
 

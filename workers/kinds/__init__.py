@@ -4,6 +4,7 @@ from workers.kinds.comparison import COMPARISON
 from workers.kinds.deletion import DELETION
 from workers.kinds.digest import DIGEST
 from workers.kinds.estimating import ESTIMATE
+from workers.kinds.extract import EXTRACT
 from workers.kinds.question import QUESTION
 from workers.kinds.reading import READING
 from workers.kinds.searching import SEARCH
@@ -15,6 +16,7 @@ KINDS: dict[JobKind, Kind] = {
     JobKind.READ: READING,
     JobKind.SUMMARY: SUMMARY,
     JobKind.DIGEST: DIGEST,
+    JobKind.EXTRACT: EXTRACT,
     JobKind.ESTIMATE: ESTIMATE,
     JobKind.QUESTION: QUESTION,
     JobKind.SEARCH: SEARCH,

@@ -32,7 +32,7 @@ PROMPT_TOKENS = 128  #: that they really take, about
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A version of a document, as it is to be summarised."""
+    """A version of a document that has been read."""
 
     name: str
     pages: dict[int, str]
@@ -64,7 +64,9 @@ def outlined_with_cost(
 
     Raises DocumentNotReady, EmptyDocument, LanguageNotPossible.
     """
-    language, read = work.tools.language, _read(version_id)
+    language, read = work.tools.language, read_version(version_id)
+    if not read.chunks:
+        raise EmptyDocument
     tongue = prompts.tongue_of(read.pages.values())
     form = resolved(form, tongue, language)
     answer = _last_answer(language, form, read.pages)
@@ -88,7 +90,8 @@ def outlined_with_cost(
     return outlined, _expected(outlined, _kept(work, outlined, cut, read))
 
 
-def _read(version_id: str) -> Read:
+def read_version(version_id: str) -> Read:
+    """Its pages and chunks, which may be none. Raises DocumentNotReady for one that is gone."""
     with reading() as session:
         version = session.get(VersionRow, version_id)
         if version is None:
@@ -98,8 +101,6 @@ def _read(version_id: str) -> Read:
         chunks = list(session.scalars(query.order_by(ChunkRow.ordinal)))
         pages = select(PageRow.number, PageRow.text).where(PageRow.version_id == version_id)
         texts = dict(session.execute(pages.order_by(PageRow.number)).all())
-    if not chunks:
-        raise EmptyDocument
     empty = [int(number) for number in version.empty_pages.split(",") if number]
     return Read(document.name, texts, chunks, empty)
 
