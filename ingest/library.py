@@ -176,10 +176,15 @@ def erase(session: Session, document_id: str) -> list[str]:
     """
     own = select(VersionRow.sha256).where(VersionRow.document_id == document_id).distinct()
     hashes = list(session.scalars(own))
-    _one_at_a_time(session, hashes)
     clear_contents(session, document_id)
     session.execute(delete(VersionRow).where(VersionRow.document_id == document_id))
     session.execute(delete(DocumentRow).where(DocumentRow.id == document_id))
+    return unreferenced(session, hashes)
+
+
+def unreferenced(session: Session, hashes: Sequence[str]) -> list[str]:
+    """Those of the hashes that no document refers to, nor begins to before the transaction ends."""
+    _one_at_a_time(session, hashes)
     kept = set(session.scalars(select(VersionRow.sha256).where(VersionRow.sha256.in_(hashes))))
     return [sha256 for sha256 in hashes if sha256 not in kept]
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 import structlog
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ingest.database import now, reading, writing
 from workers import fleet
 from workers.app import RUN_STEP, app
 from workers.states import WANTED, Lane, StepStatus
+from workers.steps import RETRY_DELAYS
 from workers.tables import JobRow, StepRow
 
 CANDIDATES = 200
@@ -37,7 +39,18 @@ class Candidate:
 
 
 def dispatch() -> int:
-    """Publish the next steps of both lanes; returns how many. Never raises for a dead broker."""
+    """Publish the next steps of both lanes; returns how many.
+
+    Never raises for a dead broker or a busy database: what was asked stands, the next tick looks.
+    """
+    try:
+        return _publish()
+    except DBAPIError as error:
+        log.warning("dispatch_put_off", error=str(error.orig))
+        return 0
+
+
+def _publish() -> int:
     if not _anything_ready():
         return 0
     with writing() as session:
@@ -103,6 +116,12 @@ def _publishable(session: Session, lane: Lane) -> list[str]:
     return [step_id for step_id in chosen if step_id in ours]
 
 
+def _may_begin(moment: float) -> ColumnElement[bool]:
+    """Steps whose time has come; retries further ahead than any are of another clock."""
+    stray = (StepRow.retries > 0) & (StepRow.not_before > moment + RETRY_DELAYS[-1])
+    return (StepRow.not_before <= moment) | stray
+
+
 def fair_order(candidates: list[Candidate], in_flight: Counter[str]) -> list[str]:
     """Highest priority first; among equals the job with the fewest steps in flight, then age."""
     running = Counter(in_flight)
@@ -133,7 +152,7 @@ def _candidates(session: Session, lane: Lane, moment: float, free: int) -> list[
         .where(
             StepRow.status == StepStatus.READY,
             StepRow.lane == lane,
-            StepRow.not_before <= moment,
+            _may_begin(moment),
             JobRow.status.in_(WANTED),
         )
         .subquery()

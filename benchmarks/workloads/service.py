@@ -5,28 +5,18 @@ Everything else is equal: parsing, embedding, jobs, prompts, checks. Lengths are
 so the two may write somewhat more or less.
 """
 
-import os
-import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
-
+from benchmarks import whole
 from benchmarks.bench import Bench
-from benchmarks.errors import PeerMissing
 from benchmarks.figures import Row, Sample
-from benchmarks.servers import Setting, free_port
+from benchmarks.servers import Setting
 from benchmarks.workloads.pipeline import DOCUMENTS, Size, made
 
-ROOT = Path(__file__).resolve().parents[2]
-LAUNCHER = ROOT / "lectern"
 SETTINGS = (Setting(8, flash=False), Setting(8, flash=True))
-START_SECONDS = 300.0
-POLL_SECONDS = 0.5
 TARGET = 1.3
 
 
@@ -56,80 +46,28 @@ def run(bench: Bench) -> Iterator[Row]:
 
 
 def _summarised(documents: list[list[str]], environment: Mapping[str, str]) -> float:
-    with tempfile.TemporaryDirectory() as folder, _service(Path(folder), environment) as client:
-        files = [
-            ("files", (f"document-{number}.md", _markdown(sections)))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        whole.running(Path(folder), environment) as client,
+    ):
+        files = {
+            f"document-{number}.md": _markdown(sections)
             for number, sections in enumerate(documents)
-        ]
-        collection = _made(client, "/v1/collections", {"name": "Benchmarks"})["id"]
-        uploaded = client.post(f"/v1/collections/{collection}/documents", files=files)
-        uploaded.raise_for_status()
-        for job in uploaded.json()["jobs"]:
-            _await(client, job["id"])
+        }
+        collection = str(whole.made(client, "/v1/collections", {"name": "Benchmarks"})["id"])
+        uploaded = whole.uploaded(client, collection, files)
+        for job in uploaded["jobs"]:
+            whole.succeeded(client, job["id"])
         began = time.monotonic()
         jobs = [
-            _made(client, "/v1/jobs", {"kind": "summary", "document_id": one["id"]})["id"]
-            for one in uploaded.json()["documents"]
+            whole.made(client, "/v1/jobs", {"kind": "summary", "document_id": one["id"]})["id"]
+            for one in uploaded["documents"]
         ]
         for job in jobs:
-            _await(client, str(job))
+            whole.succeeded(client, str(job))
         return time.monotonic() - began
 
 
 def _markdown(sections: list[str]) -> bytes:
     parts = [f"# Part {number}\n\n{text}" for number, text in enumerate(sections, 1)]
     return "\n\n".join(parts).encode()
-
-
-@contextmanager
-def _service(data: Path, environment: Mapping[str, str]) -> Iterator[httpx.Client]:
-    """All of Lectern by `./lectern up`, on a data folder and a port of its own."""
-    port = free_port()
-    mine = {"LECTERN_DATA": str(data), "LECTERN_PORT": str(port), **environment}
-    with (data / "up.log").open("wb") as log:
-        process = subprocess.Popen(
-            [LAUNCHER, "up"],
-            env={**os.environ, **mine},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-        )
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=600) as client:
-            _await_ready(process, data / "up.log")
-            yield client
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _await_ready(process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Up, and done with the samples that the first start reads and summarises."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise PeerMissing(f"./lectern up ended: {log.read_text()[-300:]}")
-        if "Lectern is up" in log.read_text():
-            return
-        time.sleep(POLL_SECONDS)
-    raise PeerMissing(f"./lectern up was not ready within {START_SECONDS:.0f} s")
-
-
-def _made(client: httpx.Client, path: str, wanted: Mapping[str, str]) -> dict[str, str]:
-    answer = client.post(path, json=wanted)
-    answer.raise_for_status()
-    return dict(answer.json())
-
-
-def _await(client: httpx.Client, job: str) -> None:
-    while True:
-        status = client.get(f"/v1/jobs/{job}").json()["status"]
-        if status in {"failed", "cancelled"}:
-            raise PeerMissing(f"job {job} {status}")
-        if status == "succeeded":
-            return
-        time.sleep(POLL_SECONDS)
