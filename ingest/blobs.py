@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from errno import EDQUOT, ENOSPC
+from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -69,16 +69,17 @@ class Intake:
     """
 
     def __init__(self, limit: int | None = None) -> None:
-        """Begin a file of at most `limit` bytes."""
+        """Begin a file of at most `limit` bytes. Raises StorageFull."""
         self.size = 0
         self.head = b""  #: the first bytes, for whoever wants to know what this is
         self._limit = limit
         self._hash = hashlib.sha256()
         self._store = store()
         self._staged: str | None = None
-        folder = _private_folder(self._store.incoming)
-        self._temporary = folder / secrets.token_hex(16)
-        handle = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with _room():
+            folder = _private_folder(self._store.incoming)
+            self._temporary = folder / secrets.token_hex(16)
+            handle = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._file = os.fdopen(handle, "wb")
 
     @property
@@ -184,6 +185,24 @@ def delete(sha256: str) -> None:
         place.files.rm_file(place.path(sha256))
 
 
+def hashes() -> Iterator[str]:
+    """The hashes of all blobs that are kept."""
+    place = store()
+    for path in place.files.find(place.root):
+        if _SHA256.fullmatch(name := path.rsplit("/", 1)[-1]):
+            yield name
+
+
+def age(sha256: str) -> float:
+    """Seconds since the blob was written; 0 when it is not there."""
+    place = store()
+    try:
+        written = place.files.modified(place.path(sha256))
+    except FileNotFoundError:
+        return 0.0
+    return time.time() - float(written.timestamp())
+
+
 def sweep(older_than: float = ABANDONED_SECONDS) -> int:
     """Remove local files that a crash left half-written; returns how many."""
     folder = store().incoming
@@ -223,6 +242,6 @@ def _room() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (ENOSPC, EDQUOT):
+        if error.errno in (ENOSPC, EDQUOT, EFBIG):
             raise StorageFull from error
         raise

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from sqlite3 import SQLITE_FULL
 from sqlite3 import Connection as SqliteConnection
 
 from alembic import command
@@ -16,6 +17,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from ingest.errors import SchemaOutdated
@@ -23,6 +25,7 @@ from ingest.settings import settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_MS = 15_000
+POSTGRES_FULL = "53100"  # disk_full, by its SQLSTATE
 
 
 class Table(DeclarativeBase):
@@ -89,10 +92,19 @@ def migrate() -> None:
 
 def require_schema() -> None:
     """Raise `SchemaOutdated` unless the schema is the one this code was written for."""
-    wanted = ScriptDirectory.from_config(_alembic()).get_current_head()
+    if not schema_fits():
+        raise SchemaOutdated
+
+
+def schema_fits() -> bool:
+    """Whether the schema is the one this code was written for: neither older nor newer."""
     with engine().connect() as connection:
-        if MigrationContext.configure(connection).get_current_revision() != wanted:
-            raise SchemaOutdated
+        return MigrationContext.configure(connection).get_current_revision() == _newest()
+
+
+@cache
+def _newest() -> str | None:
+    return ScriptDirectory.from_config(_alembic()).get_current_head()
 
 
 def truncate_log() -> None:
@@ -103,6 +115,13 @@ def truncate_log() -> None:
             connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         finally:
             connection.close()
+
+
+def is_full(error: DBAPIError) -> bool:
+    """Whether the database had no room for what should have been written."""
+    cause = error.orig
+    sqlite, postgres = getattr(cause, "sqlite_errorcode", 0), getattr(cause, "sqlstate", "")
+    return sqlite == SQLITE_FULL or postgres == POSTGRES_FULL
 
 
 def _alembic() -> Config:

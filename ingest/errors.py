@@ -10,7 +10,9 @@
     │   ├── StillBeingRead, VersionTypeDiffers
     │   └── ParserTimeout, ParserMemory, ParserCrashed
     └── Unavailable              a part is away; trying again may help
-        └── IndexUnavailable
+        ├── IndexUnavailable
+        │   └── IndexLost
+        └── StorageFull, SchemaOutdated
 
 A class's docstring is its message, filled with the keyword arguments it is raised with.
 Its ``code`` is stable: programs may rely on it, sentences may change.
@@ -222,6 +224,12 @@ class IndexUnavailable(Unavailable):
     code = "index_unavailable"
 
 
+class IndexLost(IndexUnavailable):
+    """The vector index holds nothing of this collection."""
+
+    code = "index_lost"
+
+
 class StorageFull(Unavailable):
     """There is no room left to keep this."""
 
@@ -232,6 +240,12 @@ class SchemaOutdated(Unavailable):
     """The database schema is not the one this version needs; run the migration first."""
 
     code = "schema_outdated"
+
+
+class StoreForeign(LecternError):
+    """{unknown} of {kept} originals at {url} belong to no document here; none was removed."""
+
+    code = "store_foreign"
 
 
 class EmbedderMissing(LecternError):

@@ -177,7 +177,6 @@ def erase(session: Session, document_id: str) -> list[str]:
     own = select(VersionRow.id, VersionRow.sha256).where(VersionRow.document_id == document_id)
     versions = dict(session.execute(own).all())
     hashes = sorted(set(versions.values()))
-    one_at_a_time(session, hashes)
     clear_contents(session, list(versions))
     session.execute(delete(VersionRow).where(VersionRow.document_id == document_id))
     session.execute(delete(DocumentRow).where(DocumentRow.id == document_id))
@@ -185,7 +184,8 @@ def erase(session: Session, document_id: str) -> list[str]:
 
 
 def unreferenced(session: Session, hashes: Sequence[str]) -> list[str]:
-    """Of these contents, those that no version has any more."""
+    """Those of the hashes that no document refers to, nor begins to before the transaction ends."""
+    one_at_a_time(session, hashes)
     kept = set(session.scalars(select(VersionRow.sha256).where(VersionRow.sha256.in_(hashes))))
     return [sha256 for sha256 in hashes if sha256 not in kept]
 

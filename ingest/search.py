@@ -3,7 +3,7 @@
 Two rankings are fused by reciprocal rank (Cormack, Clarke and Büttcher, SIGIR 2009): vectors find
 what means the same, words find names, numbers and every language the embedder does not know. Both
 indexes are caches: what they return counts only if SQL still has it, in this collection, in the
-current version of a document that is ready.
+current version of a document that is ready. Without the vectors the words alone have to do.
 """
 
 import time
@@ -18,7 +18,12 @@ from sqlalchemy.orm import Session
 from ingest import lexical
 from ingest.database import reading
 from ingest.embed import Embedder
-from ingest.errors import CollectionNotFound, DocumentNotFound, EmbedderMismatch
+from ingest.errors import (
+    CollectionNotFound,
+    DocumentNotFound,
+    EmbedderMismatch,
+    IndexUnavailable,
+)
 from ingest.tables import ChunkRow, CollectionRow, DocumentRow, DocumentStatus, PageRow, VersionRow
 from ingest.vectors import VectorIndex
 
@@ -58,6 +63,7 @@ class Findings:
 
     passages: tuple[Found, ...]
     documents_searched: int
+    degraded: bool  #: found by words alone, for want of the vector index
     timings: dict[str, float]  #: milliseconds by stage
 
 
@@ -80,7 +86,7 @@ class Scope:
 def find(scope: Scope, query: str, limit: int, embedder: Embedder, index: VectorIndex) -> Findings:
     """The `limit` best passages.
 
-    Raises CollectionNotFound, DocumentNotFound, EmbedderMismatch or IndexUnavailable.
+    Raises CollectionNotFound, DocumentNotFound or EmbedderMismatch.
     """
     clock = _Clock()
     with reading() as session:
@@ -88,19 +94,36 @@ def find(scope: Scope, query: str, limit: int, embedder: Embedder, index: Vector
         version = _current_version(session, scope)
         by_words = lexical.search(session, scope.collection_id, query, DEPTH, version)
     clock.lap("words_ms")
-    similar: dict[str, float] = {}
-    if embedder.unknown_share(query) <= UNKNOWN_SHARE:
-        vector = embedder.embed_question(query)
-        clock.lap("embed_ms")
-        only = [version] if version else []
-        hits = index.search(scope.collection_id, vector, DEPTH, only)
-        similar = {hit.chunk_id: hit.similarity for hit in hits}
-        clock.lap("vectors_ms")
-    ranked = fuse(similar, {hit.chunk_id: hit.score for hit in by_words})
+    within = scope.collection_id, version
+    similar = _similar(within, query, embedder, index, clock)
+    ranked = fuse(similar or {}, {hit.chunk_id: hit.score for hit in by_words})
     with reading() as session:
         passages = _confirmed(session, scope, ranked)[:limit]
     clock.lap("check_ms")
-    return Findings(tuple(passages), searched, clock.laps)
+    degraded = similar is None and searched > 0
+    return Findings(tuple(passages), searched, degraded, clock.laps)
+
+
+def _similar(
+    within: tuple[str, str | None],
+    query: str,
+    embedder: Embedder,
+    index: VectorIndex,
+    clock: "_Clock",
+) -> dict[str, float] | None:
+    """Chunks by their similarity, best first; None without an index to ask."""
+    if embedder.unknown_share(query) > UNKNOWN_SHARE:
+        return {}
+    vector = embedder.embed_question(query)
+    clock.lap("embed_ms")
+    collection_id, version_id = within
+    try:
+        hits = index.search(collection_id, vector, DEPTH, [version_id] if version_id else [])
+    except IndexUnavailable:
+        return None
+    finally:
+        clock.lap("vectors_ms")
+    return {hit.chunk_id: hit.similarity for hit in hits}
 
 
 def passages_of(document_id: str) -> list[Found]:

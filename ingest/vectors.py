@@ -1,12 +1,13 @@
 """The dense index: chunk ids and vectors in a Chroma server.
 
 The only module that imports `chromadb`, and only its HTTP client: two processes on one Chroma
-folder lose vectors silently. Everything here can be rebuilt from SQL.
+folder lose vectors silently. Everything here can be rebuilt from SQL (`ingest.reconcile`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import chromadb
@@ -14,10 +15,12 @@ import httpx
 from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError, NotFoundError
 
-from ingest.errors import IndexUnavailable
+from ingest.errors import IndexLost, IndexUnavailable
 
 UPSERT = 1_000  # the server refuses more than 5,461 at once
 NAME_PREFIX = "lectern-"
+#: A server that takes a question and says nothing for so long is held to be away.
+SILENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +46,17 @@ class VectorIndex:
     """One Chroma server; a Chroma collection per Lectern collection. Thread-safe."""
 
     def __init__(self, url: str) -> None:
-        """Connect to `url`. Raises IndexUnavailable."""
-        parts = httpx.URL(url)
-        with _available():
-            self._client = chromadb.HttpClient(
-                host=parts.host,
-                port=parts.port or 8000,
-                ssl=parts.scheme == "https",
-                settings=ChromaSettings(anonymized_telemetry=False),
-            )
+        """For the server at `url`, which is connected to once it is needed: it may be away."""
+        self._url = url
+        self._connecting = Lock()
+        self._connected: Any = None
+
+    @property
+    def _client(self) -> Any:
+        with self._connecting:
+            if self._connected is None:
+                self._connected = _connect(httpx.URL(self._url))
+            return self._connected
 
     def add(self, collection_id: str, entries: Sequence[Entry]) -> None:
         """Insert or replace entries. Raises IndexUnavailable; repeating it is harmless."""
@@ -72,12 +77,15 @@ class VectorIndex:
     def search(
         self, collection_id: str, vector: Any, limit: int, version_ids: Sequence[str] = ()
     ) -> list[Hit]:
-        """The nearest chunks, best first, optionally of some versions only."""
+        """The nearest chunks, best first, optionally of some versions only.
+
+        Raises IndexLost where nothing was ever indexed, and IndexUnavailable.
+        """
         where: Any = {"version_id": {"$in": list(version_ids)}} if version_ids else None
         with _available():
             collection = self._existing(collection_id)
             if collection is None:
-                return []
+                raise IndexLost
             found = collection.query(
                 query_embeddings=[vector], n_results=limit, where=where, include=["distances"]
             )
@@ -118,11 +126,55 @@ class VectorIndex:
             collection = self._existing(collection_id)
             return int(collection.count()) if collection is not None else 0
 
+    def present(self, collection_id: str, chunk_ids: Collection[str]) -> set[str]:
+        """Those of the chunks that have an entry; some hundreds at a time."""
+        with _available():
+            collection = self._existing(collection_id)
+            if collection is None or not chunk_ids:
+                return set()
+            return set(collection.get(ids=list(chunk_ids), include=[])["ids"])
+
+    def pages(self, collection_id: str) -> Iterator[list[str]]:
+        """The chunks of all entries of a collection, a page at a time."""
+        begin = 0
+        while page := self._page(collection_id, begin):
+            yield page
+            begin += len(page)
+
+    def remove(self, collection_id: str, chunk_ids: Sequence[str]) -> None:
+        """Remove entries of single chunks."""
+        with _available():
+            collection = self._existing(collection_id)
+            if collection is None:
+                return
+            for begin in range(0, len(chunk_ids), UPSERT):
+                collection.delete(ids=list(chunk_ids[begin : begin + UPSERT]))
+
+    def _page(self, collection_id: str, begin: int) -> list[str]:
+        with _available():
+            collection = self._existing(collection_id)
+            if collection is None:
+                return []
+            return list(collection.get(limit=UPSERT, offset=begin, include=[])["ids"])
+
     def _existing(self, collection_id: str) -> Any | None:
         try:
             return self._client.get_collection(NAME_PREFIX + collection_id, embedding_function=None)
         except NotFoundError:
             return None  # nothing has been indexed yet
+
+
+def _connect(url: httpx.URL) -> Any:
+    # The client waits for ever, for its first answer too, and has no setting for that.
+    httpx.get(url.join("/api/v2/heartbeat"), timeout=SILENCE_SECONDS).raise_for_status()
+    client: Any = chromadb.HttpClient(
+        host=url.host,
+        port=url.port or 8000,
+        ssl=url.scheme == "https",
+        settings=ChromaSettings(anonymized_telemetry=False),
+    )
+    client._server._session.timeout = SILENCE_SECONDS  # noqa: SLF001
+    return client
 
 
 def _metadata(entry: Entry) -> dict[str, Any]:

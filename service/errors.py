@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from ingest.database import is_full
 from ingest.errors import (
     CollectionNameTaken,
     FileTooLarge,
@@ -201,6 +202,9 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _database_away(_request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, OperationalError) and is_full(error):
+        log.error("storage_full: %s", error)
+        return answer_to(StorageFull())
     log.error("database_unavailable: %s", error)
     retry = {"Retry-After": RETRY_SECONDS}
     return problem(503, "database_unavailable", "The database does not answer.", retry)

@@ -131,3 +131,10 @@ def fleet(model_file: Path) -> Iterator[Fleet]:
         yield started
     finally:
         started.stop()
+
+
+@pytest.fixture(scope="module")
+def staffed(fleet: Fleet) -> Iterator[Fleet]:
+    """The fleet for tests that start its workers as they need them; none is left behind."""
+    yield fleet
+    fleet.dismiss()

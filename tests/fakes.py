@@ -5,7 +5,7 @@ What they do is instant and always the same; what depends on a real model is tes
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -20,6 +20,7 @@ from sqlalchemy import select
 from ingest import library
 from ingest.blobs import Intake
 from ingest.database import now, reading, writing
+from ingest.errors import IndexLost
 from ingest.records import Document, Original
 from ingest.sniff import media_type
 from ingest.vectors import Entry, Hit
@@ -79,9 +80,11 @@ class MemoryIndex:
     def search(
         self, collection_id: str, vector: Any, limit: int, version_ids: Sequence[str] = ()
     ) -> list[Hit]:
+        if collection_id not in self.entries:
+            raise IndexLost
         found = [
             Hit(one.chunk_id, float(np.dot(one.vector, vector)))
-            for one in self.entries.get(collection_id, {}).values()
+            for one in self.entries[collection_id].values()
             if not version_ids or one.version_id in version_ids
         ]
         return sorted(found, key=lambda hit: -hit.similarity)[:limit]
@@ -104,6 +107,16 @@ class MemoryIndex:
 
     def count(self, collection_id: str) -> int:
         return len(self.entries.get(collection_id, {}))
+
+    def present(self, collection_id: str, chunk_ids: Collection[str]) -> set[str]:
+        return set(chunk_ids) & set(self.entries.get(collection_id, {}))
+
+    def pages(self, collection_id: str) -> Iterator[list[str]]:
+        yield list(self.entries.get(collection_id, {}))
+
+    def remove(self, collection_id: str, chunk_ids: Sequence[str]) -> None:
+        for chunk_id in chunk_ids:
+            self.entries.get(collection_id, {}).pop(chunk_id, None)
 
 
 class Parrot(BaseChatModel):

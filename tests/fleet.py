@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -91,8 +91,11 @@ class Fleet:
     def start(self) -> None:
         self.data.mkdir()
         self.start_redis()
-        self._spawn([sys.executable, "-m", "service"], "service")
+        self.start_service()
         self.start_chroma()
+
+    def start_service(self) -> None:
+        self.service = self._spawn([sys.executable, "-m", "service"], "service")
         until(lambda: _answers(f"{self.client.base_url}/healthz"), "the service answers")
 
     def start_redis(self) -> None:
@@ -100,10 +103,15 @@ class Fleet:
         assert package is not None
         assert package.origin is not None
         binary = Path(package.origin).parent / "bin" / "redis-server"
-        place = self.folder / "redis.sock"
-        options = ["--port", "0", "--unixsocket", place, "--dir", self.folder, "--save", ""]
+        place, kept = self.folder / "redis.sock", self.folder / "redis"
+        kept.mkdir(exist_ok=True)
+        options = ["--port", "0", "--unixsocket", place, "--dir", kept, "--save", ""]
         self.redis = self._spawn([binary, *options, "--appendonly", "yes"], "redis")
         until(self._redis_answers, "Redis answers")
+
+    def wipe(self, part: str) -> None:
+        """Lose what `redis` or `chroma`, which must be dead, has kept."""
+        shutil.rmtree(self.folder / part)
 
     def start_chroma(self) -> None:
         program = Path(sys.executable).with_name("chroma")
@@ -111,10 +119,16 @@ class Fleet:
         self.chroma = self._spawn([program, "run", "--host", "127.0.0.1", port, path], "chroma")
         until(lambda: _answers(f"{self.chroma_url}/api/v2/heartbeat"), "Chroma answers")
 
-    def start_worker(self) -> Process:
-        """A worker that is ready to take steps."""
-        process = self._spawn([sys.executable, "-m", "workers"], "worker")
+    def spawn_worker(self, **settings: str) -> Process:
+        """A worker on its way, which may fail to start; `settings` without their prefix."""
+        more = {f"LECTERN_{name.upper()}": value for name, value in settings.items()}
+        process = self._spawn([sys.executable, "-m", "workers"], "worker", more)
         self._workers.append(process)
+        return process
+
+    def start_worker(self, **settings: str) -> Process:
+        """A worker that is ready to take steps."""
+        process = self.spawn_worker(**settings)
 
         def seen() -> bool:
             assert process.poll() is None, self.log("worker")
@@ -123,12 +137,25 @@ class Fleet:
         until(seen, "the worker is seen")
         return process
 
+    def one_worker(self) -> Process:
+        """The only worker, ready to take steps; started if need be."""
+        running = self.workers_running()
+        for process in running[1:]:
+            self.kill(process, signal.SIGTERM)
+        return running[0] if running else self.start_worker()
+
+    def dismiss(self) -> None:
+        """End all workers, frozen ones too."""
+        for process in self.workers_running():
+            process.send_signal(signal.SIGCONT)
+            self.kill(process, signal.SIGTERM)
+
     def workers_running(self) -> list[Process]:
         return [process for process in self._workers if process.poll() is None]
 
     def workers(self) -> list[int]:
         """Pids of the workers that the database knows."""
-        return [pid for (pid,) in self.sql("SELECT pid FROM workers")]
+        return [pid for (pid,) in self.sql("SELECT pid FROM workers WHERE model <> ''")]
 
     def kill(self, process: Process, how: int = signal.SIGKILL) -> None:
         """End one of our processes, and wait for its end."""
@@ -157,6 +184,12 @@ class Fleet:
         with closing(sqlite3.connect(self.data / "lectern.db", timeout=30)) as connection:
             return connection.execute(query, given).fetchall()
 
+    def change(self, statement: str, *given: object) -> None:
+        """Change the fleet's own database behind its back."""
+        with closing(sqlite3.connect(self.data / "lectern.db", timeout=30)) as connection:
+            connection.execute(statement, given)
+            connection.commit()
+
     def can_write(self) -> bool:
         """Whether nobody holds the database's write lock now."""
         path = self.data / "lectern.db"
@@ -178,12 +211,14 @@ class Fleet:
         except (RedisError, OSError):
             return False
 
-    def _spawn(self, command: list[Any], name: str) -> Process:
+    def _spawn(
+        self, command: list[Any], name: str, settings: Mapping[str, str] | None = None
+    ) -> Process:
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [str(part) for part in command],
                 cwd=ROOT,
-                env=self.environment,
+                env={**self.environment, **(settings or {})},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

@@ -123,6 +123,21 @@ def test_modules_are_small_and_named_for_what_they_hold() -> None:
     assert not bad
 
 
+def test_every_fault_of_the_list_has_a_test() -> None:
+    listed = re.findall(r"^\| (\d+) \|", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
+    numbers = list(map(int, listed))
+    assert numbers == list(range(1, 25))
+    tried = {number for path in (ROOT / "tests").glob("test_*.py") for number in faults_in(path)}
+    assert sorted(tried) == numbers
+
+
+def faults_in(path: Path) -> Iterator[int]:
+    """The numbers of the marks `pytest.mark.faults(number, …)`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.faults":
+            yield from (ast.literal_eval(number) for number in node.args)
+
+
 def lines_of(path: Path) -> int:
     return len(path.read_text().splitlines())
 

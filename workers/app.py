@@ -41,8 +41,9 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=False,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
+    broker_channel_error_retry=True,  # a Redis that has become a replica may become a master again
     broker_transport_options={
-        "socket_timeout": 20,
+        "socket_timeout": 5,
         "socket_connect_timeout": 3,
         "socket_keepalive": True,
         "health_check_interval": 15,

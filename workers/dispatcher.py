@@ -8,12 +8,14 @@ import structlog
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 from sqlalchemy import ColumnElement, Select, Subquery, func, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ingest.database import now, reading, writing
 from workers import fleet, night
 from workers.app import RUN_STEP, app
 from workers.states import WANTED, Lane, StepStatus, When
+from workers.steps import RETRY_DELAYS
 from workers.tables import JobRow, StepRow
 
 #: An interactive step beyond the engine's slots may wait in a worker thread: it costs nothing.
@@ -23,7 +25,18 @@ log = structlog.get_logger()
 
 
 def dispatch() -> int:
-    """Publish the next steps of both lanes; returns how many. Never raises for a dead broker."""
+    """Publish the next steps of both lanes; returns how many.
+
+    Never raises for a dead broker or a busy database: what was asked stands, the next tick looks.
+    """
+    try:
+        return _publish()
+    except DBAPIError as error:
+        log.warning("dispatch_put_off", error=str(error.orig))
+        return 0
+
+
+def _publish() -> int:
     if not _anything_ready():
         return 0
     with writing() as session:
@@ -81,6 +94,12 @@ def _publishable(session: Session, lane: Lane) -> list[str]:
     return [step_id for step_id in chosen if step_id in ours]
 
 
+def _may_begin(moment: float) -> ColumnElement[bool]:
+    """Steps whose time has come; retries further ahead than any are of another clock."""
+    stray = (StepRow.retries > 0) & (StepRow.not_before > moment + RETRY_DELAYS[-1])
+    return (StepRow.not_before <= moment) | stray
+
+
 def _in_flight(lane: Lane) -> tuple[ColumnElement[bool], ...]:
     taken = (StepStatus.PUBLISHED, StepStatus.RUNNING)
     return StepRow.lane == lane, StepRow.status.in_(taken)
@@ -91,7 +110,7 @@ def _ready(moment: float) -> tuple[ColumnElement[bool], ...]:
     open_to = (When.NOW, When.NIGHT) if night.window().open(moment) else (When.NOW,)
     return (
         StepRow.status == StepStatus.READY,
-        StepRow.not_before <= moment,
+        _may_begin(moment),
         JobRow.status.in_(WANTED),
         JobRow.when.in_(open_to) | StepRow.kind.in_(night.AT_ONCE),
     )

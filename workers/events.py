@@ -6,15 +6,19 @@ the outcome that stands in the database.
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import redis
 import redis.asyncio
 import structlog
-from redis.exceptions import RedisError
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
 
 from workers import jobs
 from workers.jobs import Job
@@ -24,6 +28,9 @@ from workers.states import JobStatus
 BLOCK_MS = 1_000
 #: A Redis that accepts questions and answers none must not stop a client from hearing the outcome.
 SILENCE_SECONDS = 5.0
+#: After a failure nothing is told for so long: what is being written must not wait at every word.
+REST_SECONDS = 5.0
+PROBE, PROBE_SECONDS = "lectern:probe", 60
 STREAM_LENGTH = 20_000
 STREAM_SECONDS = 24 * 3600
 LAST = frozenset({"done", "error"})
@@ -40,23 +47,36 @@ class Event:
     data: dict[str, Any]
 
 
+class _Client(redis.Redis):
+    rests_until = 0.0  #: by the monotonic clock
+
+
 @cache
-def _client() -> redis.Redis:
-    return redis.Redis.from_url(
-        settings().redis_url, socket_timeout=5, socket_connect_timeout=2, decode_responses=True
+def _client() -> _Client:
+    # One retry, for a connection that was closed meanwhile; the library would make ten.
+    made = _Client.from_url(
+        settings().redis_url,
+        socket_timeout=SILENCE_SECONDS,
+        socket_connect_timeout=2,
+        decode_responses=True,
+        retry=Retry(NoBackoff(), 1),
     )
+    return cast(_Client, made)
 
 
 def emit(job_id: str, name: str, data: dict[str, Any]) -> None:
     """Tell the followers of a job. A dead Redis costs the live view, never the job."""
-    key = _stream(job_id)
+    client, key = _client(), _stream(job_id)
+    if time.monotonic() < client.rests_until:
+        return
     body = json.dumps(data, ensure_ascii=False)
     try:
-        pipe = _client().pipeline(transaction=False)
+        pipe = client.pipeline(transaction=False)
         pipe.xadd(key, {"name": name, "data": body}, maxlen=STREAM_LENGTH, approximate=True)
         pipe.expire(key, STREAM_SECONDS)
         pipe.execute()
     except RedisError as error:
+        client.rests_until = time.monotonic() + REST_SECONDS
         log.warning("event_not_told", job=job_id, event_name=name, error=str(error))
 
 
@@ -83,12 +103,15 @@ def rewrite_log() -> None:
         log.info("log_not_rewritten", error=str(error))
 
 
-def answers() -> bool:
-    """Whether Redis answers."""
+def fault() -> str | None:
+    """What is wrong with Redis; one that answers and takes nothing is of no use either."""
     try:
-        return bool(_client().ping())
+        _client().set(PROBE, 1, ex=PROBE_SECONDS)
+    except ResponseError:  # its memory is full, or it is a replica
+        return "Redis refuses what is written to it."
     except (RedisError, OSError):
-        return False
+        return "Redis does not answer."
+    return None
 
 
 async def follow(job_id: str, after: str | None = None) -> AsyncIterator[Event]:
@@ -103,6 +126,7 @@ async def follow(job_id: str, after: str | None = None) -> AsyncIterator[Event]:
         socket_connect_timeout=2,
         decode_responses=True,
         protocol=2,
+        retry=AsyncRetry(NoBackoff(), 0),
     )
     try:
         async for event in _follow(client, job_id, after or "0"):

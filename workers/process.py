@@ -4,6 +4,8 @@ Threads, not child processes: all steps share one engine, which batches them. A 
 would load the model once per child and batch nothing.
 """
 
+import sys
+from collections.abc import Iterator
 from functools import cache
 
 import structlog
@@ -12,24 +14,23 @@ from celery.signals import worker_shutdown, worker_shutting_down
 from ingest import blobs
 from ingest.database import require_schema
 from ingest.embed import Embedder
+from ingest.errors import LecternError
 from ingest.settings import settings as ingest_settings
 from ingest.vectors import VectorIndex
-from workers import courier, errands, language, logs
+from workers import courier, errands, fleet, language, logs
 from workers.app import app
 from workers.dispatcher import INTERACTIVE_OVERBOOKING
 from workers.engine.topology import usable_cores
 from workers.rounds import Duty, Rounds
 from workers.runtime import Runtime
-from workers.settings import settings
+from workers.settings import Settings, settings
 from workers.states import Lane
+from workers.upkeep import Upkeep
 from workers.work import Tools
 
-DUTIES = (
-    Duty("courier", 1.0, courier.deliver),
-    Duty("tidying", 3_600.0, courier.tidy),
-    Duty("schedules", 5.0, errands.run_due),
-)
 LEAVE_SECONDS = 12.0  #: a delivery takes ten at most
+SWEEP_SECONDS = 3_600.0
+TICKS_PER_LOOK = 30  #: at the dense index
 
 log = structlog.get_logger()
 
@@ -44,18 +45,23 @@ def runtime() -> Runtime:
 
 
 def serve() -> None:
-    """Run until told to stop. Blocks."""
+    """Run until told to stop. Blocks. Exits with 1, and says why, when it can't start."""
     logs.configure()
-    require_schema()
+    try:
+        require_schema()
+        ours = _loaded()
+    except LecternError as error:
+        log.critical("worker_unfit", code=error.code, error=str(error))
+        sys.exit(1)
     blobs.sweep()
-    ours, rounds = runtime(), Rounds(DUTIES)
+    chosen = settings()
+    rounds = Rounds(_duties(ours, chosen))
     worker_shutting_down.connect(lambda **_: ours.stop(), weak=False)
     worker_shutting_down.connect(lambda **_: rounds.stop(), weak=False)
     worker_shutdown.connect(lambda **_: ours.leave(), weak=False)
     worker_shutdown.connect(lambda **_: rounds.leave(LEAVE_SECONDS), weak=False)
     ours.start()
     rounds.start()
-    chosen = settings()
     threads = chosen.batch_slots + chosen.interactive_slots * INTERACTIVE_OVERBOOKING
     log.info("worker_ready", owner=ours.owner, threads=threads)
     app.worker_main(
@@ -71,3 +77,22 @@ def serve() -> None:
             "--loglevel=WARNING",
         ]
     )
+
+
+def _loaded() -> Runtime:
+    """The runtime; why it can't be loaded is told to whoever waits for a worker."""
+    try:
+        return runtime()
+    except LecternError as error:
+        fleet.note_fault(error)
+        raise
+
+
+def _duties(ours: Runtime, chosen: Settings) -> Iterator[Duty]:
+    index = VectorIndex(ingest_settings().chroma_url)
+    upkeep = Upkeep(index, lambda: fleet.leads(ours.owner))
+    yield Duty("upkeep", TICKS_PER_LOOK * chosen.tick_seconds, upkeep.look)
+    yield Duty("sweep", SWEEP_SECONDS, upkeep.sweep)
+    yield Duty("courier", 1.0, courier.deliver)
+    yield Duty("tidying", SWEEP_SECONDS, courier.tidy)
+    yield Duty("schedules", 5.0, errands.run_due)

@@ -18,13 +18,15 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from ingest.database import new_id, now, reading, writing
+from ingest.database import new_id, now, reading, schema_fits, writing
 from ingest.errors import LecternError, Unavailable
-from workers import dispatcher, events, forgetting, lifecycle, steps
+from workers import dispatcher, events, forgetting, lifecycle, settling, steps
+from workers.clock import Clock
 from workers.engine.bundle import source
 from workers.errors import Cancelled, LeaseLost
 from workers.fleet import WORKER_SILENT_SECONDS
 from workers.idle import Chore, IdleTime
+from workers.jobs import Job, Step
 from workers.kinds import KINDS
 from workers.retuning import Retuner
 from workers.settings import Settings
@@ -32,7 +34,7 @@ from workers.states import WANTED, StepStatus
 from workers.steps import Claim
 from workers.tables import JobRow, StepRow, WorkerRow
 from workers.warming import Warmer
-from workers.work import Tools, Work
+from workers.work import Output, Tools, Work
 
 PULSE_SECONDS = 0.5
 LAST_PULSE_SECONDS = 20.0
@@ -60,6 +62,7 @@ class Runtime:
         self._host, self._pid = socket.gethostname(), os.getpid()
         self._process_started = process.create_time()
         self.owner = new_id("worker")
+        self._clock = Clock(settings.lease_seconds)
         self._pulse = threading.Thread(target=self._live, name="pulse", daemon=True)
         self._idle = IdleTime(tools.language.engine, self._occupied)
 
@@ -92,7 +95,7 @@ class Runtime:
         if self._stopping.is_set():
             dispatcher.withdraw([step_id])
             return
-        claim = steps.claim(step_id, self.owner, self._settings.lease_seconds)
+        claim = self._claimed(step_id)
         if claim is None:
             return
         key = step_id, claim.step.fence
@@ -107,31 +110,44 @@ class Runtime:
         if not self._stopping.is_set():  # nobody would be here to take what is published
             dispatcher.dispatch()
 
+    def _claimed(self, step_id: str) -> Claim | None:
+        try:
+            return steps.claim(step_id, self.owner, self._settings.lease_seconds)
+        except DBAPIError as error:  # the tick publishes it again
+            log.warning("claim_missed", step=step_id, error=str(error.orig))
+            return None
+
     def _perform(self, held: _Held) -> None:
         claim = held.claim
         work = Work(claim.job, claim.step, self._tools, self._wanted_no_more(held))
         try:
             output = KINDS[claim.job.kind].runners[claim.step.kind](work)
-            with steps.fenced(claim.step) as session:
-                row = steps.finish(session, claim.step, output.data, output.key, output.document_id)
-                job = lifecycle.advance(session, row)
-            lifecycle.tell(job)
+            self._settle(claim, lambda session: _finished(session, claim.step, output))
         except LeaseLost:
             raise
         except Cancelled as error:
             # Nobody asked for it: then it costs a try, or it would begin anew for ever.
-            _put_back(claim, None if work.cancelled() else error)
+            self._put_back(claim, None if work.cancelled() else error)
         except Unavailable as error:
             log.warning("step_put_off", step=claim.step.id, job=claim.job.id, error=str(error))
-            _put_back(claim, error)
+            self._put_back(claim, error)
         except DBAPIError as error:
             log.warning("step_put_off", step=claim.step.id, job=claim.job.id, error=str(error.orig))
-            _put_back(claim, _DatabaseFault())
+            self._put_back(claim, _DatabaseFault())
         except LecternError as error:
-            _fail(claim, error)
+            self._fail(claim, error)
         except Exception as error:  # the border: a bug must end the job, not hang it
             log.exception("step_failed", step=claim.step.id, job=claim.job.id)
-            _fail(claim, _Unexpected(kind=type(error).__name__))
+            self._fail(claim, _Unexpected(kind=type(error).__name__))
+
+    def _put_back(self, claim: Claim, error: LecternError | None) -> None:
+        self._settle(claim, lambda session: lifecycle.put_back(session, claim.step, error))
+
+    def _fail(self, claim: Claim, error: LecternError) -> None:
+        self._settle(claim, lambda session: lifecycle.give_up(session, claim.step, error))
+
+    def _settle(self, claim: Claim, write: settling.Write) -> None:
+        settling.settle(claim.step, write, self._stopping.wait)
 
     def _wanted_no_more(self, held: _Held) -> Callable[[], bool]:
         return lambda: held.unwanted.is_set() or self._stopping.is_set()
@@ -185,7 +201,7 @@ class Runtime:
         if self._stopping.is_set():
             return  # the others should not count on us any more
         engine = self._tools.language.engine
-        if engine is not None and not engine.alive:
+        if (engine is not None and not engine.alive) or not schema_fits():
             self.stop()  # without a heartbeat nothing more is published for this process
             os.kill(self._pid, signal.SIGTERM)
             return
@@ -221,7 +237,7 @@ class Runtime:
         engine = self._tools.language.engine
         if engine is not None:
             forgetting.forget_deleted(engine)
-        if steps.anything_lost():
+        if steps.anything_lost(self._clock):
             with writing() as session:
                 ended = lifecycle.reclaim(session)
             for job in ended:
@@ -229,16 +245,9 @@ class Runtime:
         dispatcher.dispatch()
 
 
-def _put_back(claim: Claim, error: LecternError | None) -> None:
-    with steps.fenced(claim.step) as session:
-        job = lifecycle.put_back(session, claim.step, error)
-    lifecycle.tell(job)
-
-
-def _fail(claim: Claim, error: LecternError) -> None:
-    with steps.fenced(claim.step) as session:
-        job = lifecycle.give_up(session, claim.step, error)
-    lifecycle.tell(job)
+def _finished(session: Session, step: Step, output: Output) -> Job | None:
+    row = steps.finish(session, step, output.data, output.key, output.document_id)
+    return lifecycle.advance(session, row)
 
 
 def _forget_erased(job_id: str) -> None:

@@ -9,6 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from workers.localtime import zone
 
+LONGEST_LEASE = 600.0  #: seconds; a lease that lasts longer is of another clock
+
 
 class Settings(BaseSettings):
     """`LECTERN_*` variables read by the workers; `.env` is read too."""
@@ -61,7 +63,7 @@ class Settings(BaseSettings):
         default=True, description="compute new documents while there is nothing else to do"
     )
     lease_seconds: float = Field(
-        default=30.0, description="a worker silent for longer loses its steps"
+        default=30.0, le=LONGEST_LEASE, description="a worker silent for longer loses its steps"
     )
     tick_seconds: float = Field(
         default=2.0, description="how often lost and forgotten steps are sought"

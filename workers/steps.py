@@ -17,8 +17,10 @@ from sqlalchemy.orm import Session
 from ingest.database import now, reading, writing
 from ingest.errors import LecternError
 from ingest.tables import DocumentRow, DocumentStatus
+from workers.clock import Clock
 from workers.errors import LeaseLost, StepPoisoned
 from workers.jobs import Job, Step, job_of, step_of
+from workers.settings import LONGEST_LEASE
 from workers.states import UNSTARTED, WANTED, JobKind, JobStatus, StepStatus
 from workers.tables import CheckpointRow, JobDocumentRow, JobRow, StepRow, WorkerRow
 
@@ -213,17 +215,22 @@ def reclaim(session: Session) -> list[str]:
     return [job_id for job_id in dict.fromkeys(touched) if job_id]
 
 
-def anything_lost() -> bool:
-    """Whether `reclaim` would find something; asks for no write lock."""
+def anything_lost(clock: Clock) -> bool:
+    """Whether `reclaim` would find something, by a clock that can be believed; takes no lock."""
     with reading() as session:
-        lost = select(StepRow.id).where(or_(*_lost(now(session)))).limit(1)
-        return session.scalars(lost).first() is not None
+        moment = now(session)
+        lost = select(StepRow.id).where(or_(*_lost(moment))).limit(1)
+        return clock.believed(moment) and session.scalars(lost).first() is not None
 
 
 def _lost(moment: float) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Publications nobody began, and leases that ran out."""
-    forgotten = StepRow.published_at < moment - PUBLISHED_SECONDS
-    expired = StepRow.lease_until < moment
+    """Publications nobody began, and leases that ran out.
+
+    What lies further ahead than it can have been set is of a time before the clock went back.
+    """
+    published, until = StepRow.published_at, StepRow.lease_until
+    forgotten = (published < moment - PUBLISHED_SECONDS) | (published > moment + PUBLISHED_SECONDS)
+    expired = (until < moment) | (until > moment + LONGEST_LEASE)
     return (
         (StepRow.status == StepStatus.PUBLISHED) & forgotten,
         (StepRow.status == StepStatus.RUNNING) & expired,

@@ -115,7 +115,8 @@ class WorkerRow(Table):
     batch_slots: Mapped[int]
     interactive_slots: Mapped[int]
     seen_at: Mapped[float]
-    engine: Mapped[dict[str, Any] | None] = mapped_column(JSON)  #: its load, if it has one
+    #: Its load, if it has one. Of a row without a model, which is no worker: why none could start.
+    engine: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
 
 class ConversationRow(Table):

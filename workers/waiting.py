@@ -50,7 +50,7 @@ def _waiting(session: Session, row: JobRow, lane: _Lane) -> Waiting:
     )
     position = (session.scalar(earlier) or 0) + 1
     if not lane.slots:
-        return Waiting("no_worker", position, "No worker is running.")
+        return Waiting("no_worker", position, fleet.absence(session))
     starts_in = None if lane.pace is None else position * lane.pace / lane.slots
     return Waiting("queued", position, f"Number {position} in the {lane.name} lane.", starts_in)
 

@@ -12,11 +12,10 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import models
+from benchmarks import models, whole
 from benchmarks.evaluation.baselines import Summarise, baselines
 from benchmarks.evaluation.measures import MEASURES, Judge, Measured, beaten, means
 from benchmarks.evaluation.meetings import Meeting, meetings
-from benchmarks.product import added, asked, ended, product
 from ingest.embed import Embedder
 from ingest.settings import settings as library_settings
 from workers.chat_model import LecternChat
@@ -52,12 +51,12 @@ def run(arguments: Namespace, results: TextIO) -> int:
 
 
 def _ours(given: Sequence[Meeting], length: int) -> Iterator[str]:
-    with tempfile.TemporaryDirectory() as folder, product(Path(folder), {}) as client:
-        files = [(meeting.name, meeting.text.encode()) for meeting in given]
-        for document in added(client, "Meetings", files):
+    with tempfile.TemporaryDirectory() as folder, whole.running(Path(folder), {}) as client:
+        files = {meeting.name: meeting.text.encode() for meeting in given}
+        for document in whole.added(client, "Meetings", files):
             wish = {"kind": "summary", "document_id": document["id"], "length": length}
             began = time.monotonic()
-            job = ended(client, asked(client, "/v1/jobs", wish)["id"])
+            job = whole.succeeded(client, whole.made(client, "/v1/jobs", wish)["id"])
             _tell(OURS, document["name"], began)
             yield str(job["result"]["summary"])
 

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from benchmarks import whole
 from benchmarks.bench import Bench
 from benchmarks.figures import Row, Sample
-from benchmarks.product import added, asked, ended, product
 from benchmarks.servers import Setting
 from benchmarks.workloads.pipeline import DOCUMENTS, Size, made
 
@@ -46,16 +46,19 @@ def run(bench: Bench) -> Iterator[Row]:
 
 
 def _summarised(documents: list[list[str]], environment: Mapping[str, str]) -> float:
-    with tempfile.TemporaryDirectory() as folder, product(Path(folder), environment) as client:
-        files = [
-            (f"document-{number}.md", _markdown(sections))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        whole.running(Path(folder), environment) as client,
+    ):
+        files = {
+            f"document-{number}.md": _markdown(sections)
             for number, sections in enumerate(documents)
-        ]
-        read = added(client, "Benchmarks", files)
+        }
+        read = whole.added(client, "Benchmarks", files)
         began = time.monotonic()
         wishes = [{"kind": "summary", "document_id": document["id"]} for document in read]
-        for job in [asked(client, "/v1/jobs", wish)["id"] for wish in wishes]:
-            ended(client, job)
+        for job in [whole.made(client, "/v1/jobs", wish)["id"] for wish in wishes]:
+            whole.succeeded(client, job)
         return time.monotonic() - began
 
 

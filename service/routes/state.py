@@ -23,7 +23,7 @@ async def get_health() -> dict[str, str]:
 def get_readiness(response: Response) -> dict[str, Any]:
     """Whether documents and questions can be worked on now: 200, or 503 with the reasons."""
     parts = health.parts()
-    ready = all(part["ok"] for part in parts.values())
+    ready = health.ready(parts)
     if not ready:
         response.status_code = 503
     return {"ready": ready, "parts": parts}

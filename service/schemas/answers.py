@@ -66,7 +66,8 @@ class Answer(Answering):
     citations: list[Citation]
     conversation_id: str | None = None
     searched: dict[str, Any] = Field(
-        description="documents, passages, best_score, and whether the document is read whole"
+        description="documents, passages, best_score, whole: the document was read whole; "
+        "degraded: found by words alone, for want of the vector index"
     )
     usage: Usage
     timings: dict[str, float | None] = Field(description="milliseconds by stage")
@@ -99,6 +100,7 @@ class Hits(Answering):
     """Passages, best first, and what finding them took."""
 
     hits: list[Hit]
+    searched: dict[str, Any] = Field({}, description="documents, and degraded as in an answer")
     timings: dict[str, float]
 
 

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from ingest import embed
 from ingest.database import reading
 from ingest.errors import EmbedderMismatch
-from ingest.tables import ChunkRow, CollectionRow, PageRow
+from ingest.tables import ChunkRow, CollectionRow, DocumentRow, DocumentStatus, PageRow
 from ingest.vectors import Entry
+from workers.errors import LeaseLost
 from workers.work import Output, Work
 
 CHUNKS_PER_WRITE = 64
@@ -28,11 +29,27 @@ def embed_chunks(work: Work) -> Output:
             for (chunk, _), vector in zip(batch, vectors, strict=True)
         ]
         work.tools.index.add(str(work.job.collection_id), entries)
-        with work.write() as session:
-            ids = [chunk.id for chunk, _ in batch]
-            session.execute(update(ChunkRow).where(ChunkRow.id.in_(ids)).values(indexed=True))
+        try:
+            with work.write() as session:
+                ids = [chunk.id for chunk, _ in batch]
+                session.execute(update(ChunkRow).where(ChunkRow.id.in_(ids)).values(indexed=True))
+        except LeaseLost:
+            _withdraw(work)
+            raise
         done += len(batch)
     return Output({"chunks": done, "embed_ms": round(1e3 * (time.monotonic() - began))})
+
+
+def _withdraw(work: Work) -> None:
+    """Who has lost the step may have brought entries of what was deleted meanwhile."""
+    collection_id, document_id = str(work.job.collection_id), str(work.job.document_id)
+    with reading() as session:
+        collection = session.get(CollectionRow, collection_id)
+        document = session.get(DocumentRow, document_id)
+    if collection is None or collection.deleting:
+        work.tools.index.remove_collection(collection_id)
+    elif document is None or document.status == DocumentStatus.DELETING:
+        work.tools.index.remove_documents(collection_id, [document_id])
 
 
 def _vectors(work: Work, batch: list[tuple[ChunkRow, str]]) -> list[Any]:

@@ -56,6 +56,7 @@ def retrieve(work: Work) -> Output:
                 "passages": len(findings.passages),
                 "best_score": best,
                 "whole": whole,
+                "degraded": findings.degraded,
             },
             "enough": believed or best >= EVIDENCE,
             "timings": findings.timings,

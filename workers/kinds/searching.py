@@ -20,7 +20,8 @@ def search(work: Work) -> Output:
     with work.write() as session:
         there = steps.draw_on(session, work.step, (one.document_id for one in findings.passages))
     hits = [passage.public() for passage in findings.passages if passage.document_id in there]
-    return Output({"hits": hits, "timings": findings.timings})
+    searched = {"documents": findings.documents_searched, "degraded": findings.degraded}
+    return Output({"hits": hits, "searched": searched, "timings": findings.timings})
 
 
 def plan(_job: Job, done: Sequence[Step]) -> Plan:
