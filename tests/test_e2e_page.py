@@ -121,13 +121,37 @@ def test_both_files_are_read_and_their_jobs_are_shown(reader: Reader) -> None:
     expect(done.filter(has_text="lighthouse.md").get_by_test_id("job-status")).to_have_text("Done")
 
 
-def test_a_summary_comes_with_its_coverage_and_sections(reader: Reader) -> None:
+def test_a_summary_comes_with_its_coverage_and_every_sentence_with_its_place(
+    reader: Reader, fleet: Fleet
+) -> None:
     reader.row("lighthouse.md").get_by_test_id("summarise").click()
     expect(reader.at("summary-offer")).to_contain_text("tokens to read")
+    reader.at("wish-style").select_option("brief")
+    reader.at("wish-length").fill("30")
     reader.at("summary-start").click()
     expect(reader.at("summary-text")).not_to_be_empty()
     expect(reader.at("coverage")).to_contain_text("Page 1 of 1 read · 100 %")
-    expect(reader.at("summary-section")).not_to_have_count(0)
+    expect(reader.at("summary-facts")).to_contain_text("Brief")
+    made = fleet.get("/v1/jobs?kind=summary&limit=1")["jobs"][0]["result"]
+    assert 24 <= made["length"] <= 36
+    reader.at("summary-text").get_by_test_id("citation").first.click()
+    cited = made["citations"][made["sentences"][0]["citations"][0] - 1]
+    expect(reader.at("source-highlight")).to_be_visible()
+    assert reader.at("source-highlight").text_content() == cited["quote"]
+    reader.at("summary-again").click()  # another style is another summary
+    expect(reader.at("wish")).to_be_visible()
+    expect(reader.at("summary-choices")).to_contain_text("Brief")
+
+
+def test_chosen_documents_are_compared(reader: Reader) -> None:
+    for box in reader.page.get_by_test_id("pick").all():
+        box.check()
+    reader.at("do-compare").click()
+    reader.at("compose-start").click()
+    expect(reader.at("compare-overview")).to_be_visible()
+    expect(reader.at("compare-only").first).to_be_visible()
+    reader.at("pick-none").click()
+    expect(reader.at("selection")).to_be_hidden()
 
 
 def test_an_answer_streams_and_its_citation_opens_at_the_marked_words(
