@@ -28,7 +28,8 @@ function draw() {
   }
 }
 
-const subject = ({ params, document_id: id }) => params.question ?? documentOf(id)?.name ?? "";
+const subject = ({ params, document_id: id }) => params.question ?? documentOf(id)?.name
+  ?? (params.versions ?? []).map(([one]) => documentOf(one)?.name).filter(Boolean).join(", ");
 
 function jobRow(job) {
   const bar = h("progress", { max: 100, "aria-label": t("progress") });
