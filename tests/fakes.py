@@ -60,7 +60,8 @@ class FakeEmbedder:
     def embed_question(self, text: str) -> Any:
         return self.embed([text])[0]
 
-    def embed(self, texts: list[str]) -> Any:
+    def embed(self, texts: list[str], check: Callable[[], None] = lambda: None) -> Any:
+        check()
         vectors = np.full((len(texts), self.dimensions), 1e-3, np.float32)
         for row, text in zip(vectors, texts, strict=True):
             for word in text.lower().split():

@@ -62,7 +62,7 @@ def until(true: Callable[[], object], seconds: float = 20.0) -> None:
 
 
 def section(office: Office) -> tuple[Job, jobs.Step]:
-    document = read(office, new_collection(), prose(3))
+    document = read(office, new_collection(), prose(60))
     job = submit.summary(document.id)
     office.runtime.run(first_step(job).id)
     return job, next(step for step in jobs.steps_of(job.id) if step.kind == "section")
@@ -119,7 +119,7 @@ def test_what_waits_for_another_try_does_not_wait_until_the_clock_is_where_it_wa
 
 def test_an_estimate_is_not_judged_by_a_clock_that_was_set_back(wall: Wall) -> None:
     office = Office()
-    document = read(office, new_collection(), prose(3))
+    document = read(office, new_collection(), prose(60))
     job = submit.summary(document.id)
     office.runtime.run(first_step(job).id)
     wall.ahead = -TWO_HOURS

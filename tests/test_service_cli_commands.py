@@ -489,7 +489,7 @@ def test_extract_can_be_estimated_and_wants_a_schema(
     assert main(base) == 1
     (tmp_path / "x.json").write_text("{}")
     assert main([*base, "--dry-run"]) == 0
-    assert "An extraction of report.pdf takes about 4 min" in capsys.readouterr().out
+    assert "An extraction from report.pdf takes about 4 min" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [["cancel"], ["a", "b", "c"], ["stop", "job_1"]])

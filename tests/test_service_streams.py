@@ -244,7 +244,7 @@ def test_a_failed_answer_is_a_problem(
 
 
 def test_passages_are_found_without_an_answer(live: httpx.Client) -> None:
-    found = {"hits": [], "timings": {"embed_ms": 1.5}}
+    found = {"hits": [], "searched": {}, "timings": {"embed_ms": 1.5}}
     worker = answering(JobStatus.SUCCEEDED, result=found)
     answer = live.post(f"/v1/collections/{collection()}/search", json={"query": '* NEAR( " --'})
     worker.join()

@@ -33,7 +33,7 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> Rung:
 def readings(owner: str, count: int) -> list[Job]:
     collection = new_collection(f"Of {owner or 'nobody'}")
     wish = Wish(owner=owner)
-    return [submit.read(store(collection, f"On day {day}.").id, wish) for day in range(count)]
+    return [submit.read(store(collection, f"On day {day}.").id, wish=wish) for day in range(count)]
 
 
 def owners(rung: Rung) -> list[str]:

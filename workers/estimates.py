@@ -91,8 +91,9 @@ def settle(session: Session, job: Job, _error: LecternError | None) -> None:
     """Write down what a finished job really took since its estimate was made."""
     row = session.get(EstimateRow, job.id)
     if row is not None and job.status == JobStatus.SUCCEEDED and job.finished_at is not None:
-        took = worked(job.when, row.made_at, job.finished_at)
-        row.real_seconds = took if took > 0 else None  # the clock was set back meanwhile
+        # Unless the clock was set back meanwhile.
+        forward = job.finished_at > row.made_at
+        row.real_seconds = worked(job.when, row.made_at, job.finished_at) if forward else None
 
 
 def _wait(session: Session, job: Job, work: float) -> float:

@@ -7,8 +7,9 @@ with the field's name and description.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Any
 
 from ingest.embed import Embedder
@@ -25,6 +26,7 @@ VERSION = 1
 POINTING = 0.35
 LONGEST_QUOTE = 400  #: characters; of a longer sentence the lines around the value
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\-]+")
+DIGIT = re.compile(r"\d|[〇零一二三四五六七八九十百千萬]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,7 @@ class Section:
             return None
         if field.kind == "object":
             return {
-                name: self.found(
-                    value.get(name), member, f"{about} {described(name, member)}".strip()
-                )
+                name: self.found(value[name], member, f"{about} {described(name, member)}".strip())
                 for name, member in field.members.items()
             }
         if field.kind == "array":
@@ -74,11 +74,16 @@ class Section:
             return [self._finding(item, field.items, about).kept() for item in value]
         return self._finding(value, field, about).kept()
 
-    def pointing(self, about: str, count: int, fits: Callable[[str], bool]) -> list[Quote]:
-        """The sentences that say most of what was asked for, of those that fit; best first."""
-        places = [place for place in self._all() if fits(place.text)]
+    def pointing(self, field: Field, about: str, count: int) -> list[Quote]:
+        """The sentences that say most of what was asked for, best first."""
+        figure = field.date or field.kind in ("integer", "number")
+        places = (one for one in self._all() if not figure or DIGIT.search(one.text))
         quotes = judged(about, places, self._passages, self._embedder)
         return sorted(quotes, key=lambda quote: -quote.score)[:count]
+
+    def opening(self, count: int) -> list[Place]:
+        """The first sentences, where titles, names and dates of a document stand."""
+        return list(islice(self._all(), count))
 
     def _finding(self, value: Any, field: Field, about: str) -> Finding:
         places = self._together(list(_leaves(value, field)))
@@ -156,7 +161,7 @@ def _leaves(value: Any, field: Field) -> Iterator[tuple[Scalar, Field]]:
     """Every scalar of a value with its field."""
     if isinstance(value, dict):
         for name, member in field.members.items():
-            yield from _leaves(value.get(name), member)
+            yield from _leaves(value[name], member)
     elif isinstance(value, list):
         assert field.items is not None, "an array has items"
         for each in value:

@@ -52,8 +52,7 @@ MONTHS = {
         "jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1
     )
 }
-NAMES = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-MONTH = f"(?P<month>{NAMES})"
+MONTH = r"(?P<month>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 DATES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -64,12 +63,6 @@ DATES = tuple(
         r"(?<!\d)(?P<day>\d{1,2})[/.](?P<month>\d{1,2})[/.](?P<year>\d{4})(?!\d)",
         r"(?<!\d)(?P<month>\d{1,2})[/.](?P<day>\d{1,2})[/.](?P<year>\d{4})(?!\d)",
     )
-)
-#: Parts of dates: 7 February, 2 月 7 日, March 2025, 2025 年.
-CALENDAR = re.compile(
-    rf"\b\d{{1,2}}(?:st|nd|rd|th)?\s+{NAMES}(?:,?\s+\d{{4}}\b)?|\b{NAMES}\s+\d{{1,4}}\b"
-    r"|\b(?:19|20)\d\d\b|\d{1,2}\s*月(?:\s*\d{1,2}\s*日)?",
-    re.IGNORECASE,
 )
 ROC = 1911  #: the year before 民國元年
 
@@ -82,7 +75,6 @@ class Figure:
     end: int
     readings: frozenset[Decimal]
     plain: Decimal | None  #: as English and Chinese write it, without what follows
-    scaled: Decimal | None  #: the same, multiplied by the million or 萬 that follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +110,7 @@ def _figure(text: str, start: int, end: int, values: set[Decimal], plain: Decima
     if start and text[start - 1] in "-(":
         readings |= {-value for value in readings}
         plain = -plain if plain is not None and text[start - 1] == "-" else plain
-    scaled = plain * factor if plain is not None and factor > 1 else plain
-    return Figure(start, end, frozenset(readings), plain, scaled)
+    return Figure(start, end, frozenset(readings), plain)
 
 
 def _read(pattern: re.Pattern[str], text: str) -> Decimal | None:
@@ -169,12 +160,6 @@ def days(text: str) -> Iterator[Day]:
             found = _date(match.groupdict())
             if found is not None:
                 yield Day(match.start(), match.end(), found)
-
-
-def calendar(text: str) -> Iterator[tuple[int, int]]:
-    """Where dates and parts of dates stand, whose figures count nothing."""
-    yield from ((day.start, day.end) for day in days(text))
-    yield from (match.span() for match in CALENDAR.finditer(text.translate(NARROW)))
 
 
 def _date(parts: dict[str, str | None]) -> date | None:

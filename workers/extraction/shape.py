@@ -28,30 +28,29 @@ TOKENS = {"string": 48, "integer": 12, "number": 14, "boolean": 2}
 EXPECTED_ITEMS = 6
 
 
-def shape_of(root: Field, *, must: bool = False) -> Shape:
-    """The shape of an answer about all members of `root`; if they `must` be there, without null."""
-    return Shape(grammar(root, must=must), asked_schema(root))
+def shape_of(root: Field) -> Shape:
+    """The shape of an answer about all members of `root`."""
+    return Shape(grammar(root), asked_schema(root))
 
 
-def grammar(root: Field, *, must: bool = False) -> str:
-    """GBNF whose every sentence is JSON of the field; properties may be null unless they `must`."""
+def grammar(root: Field) -> str:
+    """GBNF whose every sentence is JSON of the field, each property null where nothing is said."""
     rules: dict[str, str] = {}  #: names by what they stand for, so that equal ones are one
 
     def rule(field: Field) -> str:
-        body = _body(field, rule, must=must and field is root)
+        body = _body(field, rule)
         return rules.setdefault(body, f"r{len(rules)}")
 
     lines = [f"root ::= {rule(root)}", f"char ::= {CHARACTER}"]
     return "\n".join([*lines, *(f"{name} ::= {body}" for body, name in rules.items())])
 
 
-def _body(field: Field, rule: Callable[[Field], str], *, must: bool) -> str:
+def _body(field: Field, rule: Callable[[Field], str]) -> str:
     if field.choices:
         return " | ".join(_literal(json.dumps(each, ensure_ascii=False)) for each in field.choices)
     if field.kind == "object":
         members = (
-            f"{_literal(json.dumps(name, ensure_ascii=False) + ': ')} "
-            + (rule(member) if must else f"({rule(member)} | {NULL})")
+            f"{_literal(json.dumps(name, ensure_ascii=False) + ': ')} ({rule(member)} | {NULL})"
             for name, member in field.members.items()
         )
         return '"{" ' + ' ", " '.join(members) + ' "}"'

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
 from ingest.words import fold
-from workers.extraction.numerals import Day, Figure, days, figures
+from workers.extraction.numerals import days, figures
 from workers.extraction.schema import Field, Scalar
 
 Span = tuple[int, int]
@@ -45,13 +46,18 @@ class Held:
 
     text: str
     folded: Folded
-    figures: tuple[Figure, ...]
-    days: tuple[Day, ...]
+    numbers: tuple[tuple[Span, frozenset[Decimal]], ...]
+    dates: tuple[tuple[Span, date], ...]
 
     @classmethod
     def of(cls, text: str) -> "Held":
         """Its characters, figures and dates."""
-        return cls(text, Folded.of(text), tuple(figures(text)), tuple(days(text)))
+        return cls(
+            text,
+            Folded.of(text),
+            tuple(((one.start, one.end), one.readings) for one in figures(text)),
+            tuple(((one.start, one.end), one.date) for one in days(text)),
+        )
 
     def spans(self, value: Scalar, field: Field) -> list[Span]:
         """Where the value stands, in order; nowhere for what no words can show."""
@@ -59,10 +65,10 @@ class Held:
             return []
         if not isinstance(value, str):
             wanted = Decimal(str(value))
-            return [(one.start, one.end) for one in self.figures if wanted in one.readings]
+            return [span for span, readings in self.numbers if wanted in readings]
         found = list(self._literal(value))
         if (field.date or not found) and ISO_DATE.fullmatch(value):
-            found += [(one.start, one.end) for one in self.days if one.date.isoformat() == value]
+            found += [span for span, day in self.dates if day.isoformat() == value]
         return sorted(set(found))
 
     def _literal(self, value: str) -> Iterator[Span]:

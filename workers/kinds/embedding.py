@@ -55,7 +55,7 @@ def _withdraw(work: Work) -> None:
 def _vectors(work: Work, batch: list[tuple[ChunkRow, str]]) -> list[Any]:
     """The chunks' vectors: those an interrupted try has kept, and the others computed and kept."""
     missing = [(chunk.id, text) for chunk, text in batch if chunk.embedding is None]
-    made = work.tools.embedder.embed([text for _, text in missing])
+    made = work.tools.embedder.embed([text for _, text in missing], work.check)
     known = {chunk_id: vector for (chunk_id, _), vector in zip(missing, made, strict=True)}
     with work.write() as session:
         _claim_embedder(session, work)

@@ -109,9 +109,6 @@ def _extracted(work: Work, wanted: Wanted, parts: Sequence[str]) -> dict[str, An
     values: dict[str, Any] = dict.fromkeys(wanted.root.members)
     costs, took = [], 0
     for question in asking.questions(wanted.root, parts, section, small):
-        if question.settled is not None:
-            values |= question.settled
-            continue
         written = _written(work, wanted, question)
         values |= read(written.text, question.root, written.complete)
         costs.append(written.usage())
@@ -130,7 +127,7 @@ def _written(work: Work, wanted: Wanted, question: Question) -> writing.Written:
     document_id = work.job.params["versions"][given["document"]][0]
     limits = replace(
         work.limits(answer_tokens(question.root, language), frozenset({document_id})),
-        shape=shape_of(question.root, must=question.must),
+        shape=shape_of(question.root),
     )
     asked = wording.asked(question.root, wanted.instruction, tongue)
     filled = wording.given(asked, given["title"], question.text)
