@@ -25,6 +25,7 @@ from workers.engine.profile import profile_for
 from workers.settings import Settings
 
 OURS = "Lectern"
+WITHOUT_SAMPLES = {"LECTERN_SAMPLES": "false"}
 Written = Mapping[str, Sequence[str]]  #: summaries by system, in the order of the meetings
 
 
@@ -51,7 +52,10 @@ def run(arguments: Namespace, results: TextIO) -> int:
 
 
 def _ours(given: Sequence[Meeting], length: int) -> Iterator[str]:
-    with tempfile.TemporaryDirectory() as folder, whole.running(Path(folder), {}) as client:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        whole.running(Path(folder), WITHOUT_SAMPLES) as client,
+    ):
         files = {meeting.name: meeting.text.encode() for meeting in given}
         for document in whole.added(client, "Meetings", files):
             wish = {"kind": "summary", "document_id": document["id"], "length": length}
