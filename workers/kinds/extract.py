@@ -1,7 +1,7 @@
 """Extraction: outline → every section of every document → merge each document → the result.
 
-The sections cover every chunk, and each is asked for every field: nothing is left out because it
-did not look promising.
+The sections cover every chunk, and every field is looked for in each: nothing is left out because
+it did not look promising.
 """
 
 from collections.abc import Iterator, Sequence
@@ -101,6 +101,7 @@ def _expected(
     cut = [one for document in outlined["documents"] for one in document["sections"]]
     left = [one for one, key in zip(cut, keys, strict=True) if key not in kept]
     members = asked_of(root, outlined["small"])
+    answer = answer_tokens(replace(root, members=members), language) if members else 0
     texts = [one["tokens"] + asked + PROMPT_TOKENS for one in left]
     if outlined["small"]:  # which is asked for each field alone
         texts = [len(members) * min(POINTED_TOKENS + PROMPT_TOKENS, text) for text in texts]
@@ -108,7 +109,7 @@ def _expected(
         steps=len(cut) + len(outlined["documents"]),
         kept=len(cut) - len(left),
         prompt_tokens=sum(texts),
-        written_tokens=len(left) * answer_tokens(replace(root, members=members), language),
+        written_tokens=len(left) * answer,
     )
 
 
