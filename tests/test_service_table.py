@@ -149,6 +149,17 @@ def test_no_workbook_cell_is_a_formula_and_texts_come_back(rows: list[list[Any]]
                 assert back == cell
 
 
+def test_the_styles_are_all_there() -> None:
+    """Spreadsheets call a workbook damaged whose styles are empty or fewer than they say."""
+    with zipfile.ZipFile(io.BytesIO(workbook([["a"]]))) as archive:
+        styles = ET.fromstring(archive.read("xl/styles.xml"))
+    for several in styles:
+        assert int(several.get("count", "")) == len(several)
+    assert len(styles.find("m:fills", NAMES) or ()) == 2  # the first two are reserved
+    for kind in ("m:fills", "m:borders", "m:fonts"):
+        assert all(len(one) for one in styles.find(kind, NAMES) or ())
+
+
 def test_odd_texts_do_not_break_a_workbook() -> None:
     long, control, coded = "x" * 40_000, "a\x00\x0b\ud800b", "_x0041_"
     ((one, two, three, big),) = sheet(workbook([[long, control, coded, 10**20]]))

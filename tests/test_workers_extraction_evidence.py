@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.extraction import merging, verdict
-from workers.extraction.asking import questions
+from workers.extraction.asking import asking
 from workers.extraction.evidence import LONGEST_QUOTE, Section, described
 from workers.extraction.merging import Said, merged
+from workers.extraction.nearness import nearness, stems_of
+from workers.extraction.quantities import quantities
 from workers.extraction.schema import Field, fields_of
 
 SCHEMA = {
@@ -33,6 +35,13 @@ ROOT = fields_of(SCHEMA)
 MONEY = "The £85 million green bond has a coupon of 4.15 per cent. The rate was 4.15 before too."
 ROWS = "Region   Works\nTarrel Head   5\nColdmere   4\nMarlhaven   3\n"
 NOTHING = dict.fromkeys(ROOT.members)
+
+
+class Foreigner(FakeEmbedder):
+    """Knows no word, as the bundled embedder knows no Chinese: words are compared alone."""
+
+    def unknown_share(self, text: str) -> float:
+        return 1.0
 
 
 def found(parts: list[str], **values: Any) -> dict[str, Any]:
@@ -161,15 +170,55 @@ def test_null_counts_where_the_schema_allows_it() -> None:
     assert list(verdict.missing(root, odd)) == ["b.c"]
 
 
-def test_a_large_model_is_asked_once_a_small_one_field_by_field() -> None:
+def test_a_large_model_is_asked_once_a_small_one_for_what_the_words_leave_open() -> None:
     parts = [MONEY, ROWS, "\n\n".join(f"Sentence {n} is about nothing at all." for n in range(90))]
     section = Section(parts, FakeEmbedder())  # type: ignore[arg-type]
-    (whole,) = questions(ROOT, parts, section, small=False)
+    (whole,) = asking(ROOT, parts, section, small=False).questions
     assert (whole.root, whole.text) == (ROOT, "\n".join(parts))
-    asked = questions(ROOT, parts, section, small=True)
-    assert [list(question.root.members) for question in asked] == [[name] for name in ROOT.members]
-    assert "4.15" in asked[0].text
-    assert all(len(question.text) < 1_000 for question in asked)
+    asked = asking(ROOT, parts, section, small=True)
+    assert asked.known == {"coupon": 4.15}
+    assert {name for question in asked.questions for name in question.root.members} <= {
+        "issuer",
+        "regions",
+    }
+    assert all(len(question.text) < 1_000 for question in asked.questions)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "about", "value"),
+    [
+        (MONEY, "size", "size of the green bond in million pounds", 85),
+        ("It burst on 14 November 2024 and 23,700 properties lost their supply for 31 hours.",
+         "properties", "properties that lost their supply", 23_700),
+        ("首次核准時，另補助設備之費用，以新臺幣 6,000 元為上限，每 3 年得申請一次。",
+         "上限", "設備補助費用的上限", 6_000),
+        ("6 月 12 日挖到一段砌石墻，長 27 公尺。", "長度", "砌石墻長幾公尺", 27),
+        ("Nothing is said of money; 5 people came.", "price", "price of a share", None),
+    ],
+)  # fmt: skip
+def test_of_several_figures_the_one_beside_the_fields_words_is_taken(
+    text: str, name: str, about: str, value: int | None
+) -> None:
+    root = fields_of(
+        {"type": "object", "properties": {name: {"type": "number", "description": about}}}
+    )
+    embedder = FakeEmbedder() if text.isascii() else Foreigner()
+    section = Section([text], embedder)  # type: ignore[arg-type]
+    assert asking(root, [text], section, small=True).known == {name: value}
+
+
+def test_parts_of_dates_are_no_quantities_unless_a_year_is_sought() -> None:
+    text = "On 7 February 2025, in March 2024 and on 6 月 12 日 we moved 3.5 tonnes in 2023."
+    whole, number = Field("integer"), Field("number")
+    assert [one.value for one in quantities(number, text, "tonnes")] == [3.5]
+    assert 2023 in [one.value for one in quantities(whole, text, "year of the move")]
+    days = quantities(Field("string", date=True), text, "day")
+    assert [one.value for one in days] == ["2025-02-07"]
+
+
+@given(st.text(max_size=60), st.text(max_size=20), st.integers(0, 60), st.integers(0, 60))
+def test_nearness_is_a_share(text: str, about: str, start: int, end: int) -> None:
+    assert 0 <= nearness(stems_of(about), text, (min(start, end), max(start, end))) <= 1
 
 
 scalars = st.sampled_from([None, "Alpha", "Beta", "4.15", "per cent"])

@@ -75,7 +75,7 @@ def _weights(question: str, bags: Sequence[frozenset[str]]) -> dict[str, float]:
     """The question's words and how much each tells: rare ones in the evidence tell most."""
     return {
         word: math.log(1 + len(bags) / (UNSEEN + sum(word in bag for bag in bags)))
-        for word in map(_stem, question_words(question))
+        for word in map(stem, question_words(question))
     }
 
 
@@ -112,10 +112,10 @@ def _loss(text: str, wants_number: bool) -> float:
 
 
 def _stems(text: str) -> frozenset[str]:
-    return frozenset(map(_stem, words(text)))
+    return frozenset(map(stem, words(text)))
 
 
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
     """A word without the commonest English endings."""
     for suffix in SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= STEM_LENGTH:

@@ -52,7 +52,8 @@ MONTHS = {
         "jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1
     )
 }
-MONTH = r"(?P<month>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+NAMES = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+MONTH = f"(?P<month>{NAMES})"
 DATES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -63,6 +64,12 @@ DATES = tuple(
         r"(?<!\d)(?P<day>\d{1,2})[/.](?P<month>\d{1,2})[/.](?P<year>\d{4})(?!\d)",
         r"(?<!\d)(?P<month>\d{1,2})[/.](?P<day>\d{1,2})[/.](?P<year>\d{4})(?!\d)",
     )
+)
+#: Parts of dates: 7 February, March 2025, 2025, 2 月 7 日.
+CALENDAR = re.compile(
+    rf"\b\d{{1,2}}(?:st|nd|rd|th)?\s+{NAMES}(?:,?\s+\d{{4}}\b)?|\b{NAMES}\s+\d{{1,4}}\b"
+    r"|\b(?:19|20)\d\d\b|\d{1,2}\s*月(?:\s*\d{1,2}\s*日)?",
+    re.IGNORECASE,
 )
 ROC = 1911  #: the year before 民國元年
 
@@ -160,6 +167,12 @@ def days(text: str) -> Iterator[Day]:
             found = _date(match.groupdict())
             if found is not None:
                 yield Day(match.start(), match.end(), found)
+
+
+def calendar(text: str) -> Iterator[tuple[int, int]]:
+    """Where dates and parts of dates stand, whose figures count nothing."""
+    yield from ((day.start, day.end) for day in days(text))
+    yield from (match.span() for match in CALENDAR.finditer(text.translate(NARROW)))
 
 
 def _date(parts: dict[str, str | None]) -> date | None:

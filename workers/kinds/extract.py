@@ -1,11 +1,11 @@
 """Extraction: outline → every section of every document → merge each document → the result.
 
-The sections cover every chunk, and each is asked for every field: nothing is left out because it
-did not look promising.
+The sections cover every chunk, and every field is looked for in each: nothing is left out because
+it did not look promising.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from ingest.database import reading
@@ -14,6 +14,7 @@ from workers import estimates, prompts, steps, usage
 from workers.errors import SchemaTooLong
 from workers.estimates import Expected
 from workers.extraction import wording
+from workers.extraction.asking import asked_of
 from workers.extraction.schema import Field
 from workers.jobs import Job, Step
 from workers.kinds.extracting import Wanted, answer_tokens, content_key, extract_section, merge
@@ -99,15 +100,16 @@ def _expected(
     language, kept = work.tools.language, steps.kept(keys)
     cut = [one for document in outlined["documents"] for one in document["sections"]]
     left = [one for one, key in zip(cut, keys, strict=True) if key not in kept]
+    members = asked_of(root, outlined["small"])
+    answer = answer_tokens(replace(root, members=members), language) if members else 0
     texts = [one["tokens"] + asked + PROMPT_TOKENS for one in left]
-    if outlined["small"]:  # asks for each field alone
-        each = POINTED_TOKENS + PROMPT_TOKENS
-        texts = [asked + len(root.members) * min(each, text) for text in texts]
+    if outlined["small"]:  # which is asked for each field alone
+        texts = [len(members) * min(POINTED_TOKENS + PROMPT_TOKENS, text) for text in texts]
     return Expected(
         steps=len(cut) + len(outlined["documents"]),
         kept=len(cut) - len(left),
         prompt_tokens=sum(texts),
-        written_tokens=len(left) * answer_tokens(root, language),
+        written_tokens=len(left) * answer,
     )
 
 

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from ingest.database import reading
 from ingest.tables import PageRow
 from workers import jobs, prompts, steps, usage, writing
-from workers.extraction import asking, evidence, merging, verdict, wording
+from workers.extraction import evidence, merging, verdict, wording
 from workers.extraction.answer import read
-from workers.extraction.asking import Question
+from workers.extraction.asking import Question, asking
 from workers.extraction.evidence import Section
 from workers.extraction.merging import Said
 from workers.extraction.schema import Field, fields_of
@@ -105,10 +105,10 @@ def _part_texts(version_id: str, parts: Sequence[Sequence[int]]) -> list[str]:
 def _extracted(work: Work, wanted: Wanted, parts: Sequence[str]) -> dict[str, Any]:
     """What the model takes out of the section, each value looked up in its text."""
     section = Section(parts, work.tools.embedder)
-    small = work.tools.language.small
-    values: dict[str, Any] = dict.fromkeys(wanted.root.members)
+    asked = asking(wanted.root, parts, section, work.tools.language.small)
+    values: dict[str, Any] = dict.fromkeys(wanted.root.members) | asked.known
     costs, took = [], 0
-    for question in asking.questions(wanted.root, parts, section, small):
+    for question in asked.questions:
         written = _written(work, wanted, question)
         values |= read(written.text, question.root, written.complete)
         costs.append(written.usage())
