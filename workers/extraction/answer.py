@@ -5,7 +5,6 @@ figures as strings, or say “not specified” where null was asked for.
 """
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,7 +20,7 @@ NOTHING = frozenset(
     "null none nil n/a na unknown unspecified unavailable - -- — ? "
     "無資料 未提及 未提供 未說明 未載明 不詳 不明 沒有提到".split()
 ) | {"", "not specified", "not mentioned", "not stated", "not available", "not provided"}
-LARGEST = 10**18  #: of whole numbers; longer ones are no quantities
+LARGEST = 10**18  #: longer numbers are no quantities
 YES = {"true": True, "yes": True, "是": True, "false": False, "no": False, "否": False}
 
 
@@ -94,9 +93,7 @@ def _number(value: str | float | bool) -> int | float | None:
             return None
         plain = float(found[0].plain or 0)
         value = int(plain) if plain.is_integer() else plain
-    if isinstance(value, int):
-        return value if abs(value) < LARGEST else None
-    return value if math.isfinite(value) else None
+    return value if abs(value) < LARGEST else None  # nor are infinities and NaN
 
 
 def _integer(value: str | float | bool) -> int | None:
