@@ -75,9 +75,9 @@ def test_a_step_that_takes_three_workers_down_is_given_up_and_the_queue_goes_on(
     (document,) = staffed.read(collection, notes_md=b"# Minutes\n\nThe meeting was on Friday.\n")
     job = summary_at_work(staffed)
     waiting = staffed.ask_for(kind="summary", document_id=document["id"], priority=-1)["id"]
-    for _ in range(3):
-        worker = staffed.one_worker()
-        until(lambda: "running" in {status for status, *_ in claims(staffed, job)}, "it runs")
+    for lost in range(3):
+        worker, running = staffed.one_worker(), ("running", lost + 1, lost)
+        until(lambda held=running: held in claims(staffed, job), "it runs")
         staffed.kill(worker)
     staffed.one_worker()
     ended = staffed.ended(job)
