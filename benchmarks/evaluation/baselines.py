@@ -13,7 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from workers.engine.engine import Engine
 
 PROMPT_TOKENS = 256  #: of their prompts, about
-ANSWER_TOKENS = 512
+ANSWER_TOKENS = 256  #: ChatLlamaCpp's own default
 REFINED_TOKENS = 600  #: what a summary that is being refined may have grown to
 OVERLAP = 0
 Summarise = Callable[[str], str]

@@ -6,6 +6,8 @@ import tempfile
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -25,6 +27,7 @@ from workers.engine.profile import profile_for
 from workers.settings import Settings
 
 OURS = "Lectern"
+TOGETHER = 4  #: meetings that a naive way has in hand at once
 WITHOUT_SAMPLES = {"LECTERN_SAMPLES": "false"}
 Written = Mapping[str, Sequence[str]]  #: summaries by system, in the order of the meetings
 
@@ -57,12 +60,14 @@ def _ours(given: Sequence[Meeting], length: int) -> Iterator[str]:
         whole.running(Path(folder), WITHOUT_SAMPLES) as client,
     ):
         files = {meeting.name: meeting.text.encode() for meeting in given}
+        began, jobs = time.monotonic(), []
         for document in whole.added(client, "Meetings", files):
             wish = {"kind": "summary", "document_id": document["id"], "length": length}
-            began = time.monotonic()
-            job = whole.succeeded(client, whole.made(client, "/v1/jobs", wish)["id"])
-            _tell(OURS, document["name"], began)
-            yield str(job["result"]["summary"])
+            jobs.append(whole.made(client, "/v1/jobs", wish)["id"])
+        for meeting, job in zip(given, jobs, strict=True):
+            ended = whole.succeeded(client, job)
+            _tell(OURS, meeting.name, began)
+            yield str(ended["result"]["summary"])
 
 
 def _theirs(given: Sequence[Meeting]) -> Written:
@@ -72,10 +77,11 @@ def _theirs(given: Sequence[Meeting]) -> Written:
         engine = Engine(models.lectern(), settings, profile, Path(folder))
         try:
             ways = baselines(LecternChat(engine=engine), engine)
-            return {
-                name: [_one(name, summarise, meeting) for meeting in given]
-                for name, summarise in ways.items()
-            }
+            with ThreadPoolExecutor(TOGETHER) as pool:
+                return {
+                    name: list(pool.map(partial(_one, name, summarise), given))
+                    for name, summarise in ways.items()
+                }
         finally:
             engine.close()
 

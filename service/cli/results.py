@@ -100,6 +100,8 @@ def answer_remarks(answer: Record) -> str:
             f"searched {searched.get('documents', 0)} documents, "
             f"{searched.get('passages', 0)} passages"
         )
+    if searched.get("degraded"):
+        said.append("by words alone: the vector index can't be reached")
     timings: dict[str, Any] = answer.get("timings") or {}
     if first := seconds(timings, "first_token_ms"):
         said.append(f"first token after {first}")

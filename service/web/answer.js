@@ -7,13 +7,13 @@ import { address } from "./spans.js";
 
 /** The elements of a question's result. */
 export function answerParts(result) {
-  const { mode, refused, answer, sentences, citations, timings } = result;
+  const { mode, refused, answer, sentences, citations, searched, timings } = result;
   const quoted = mode === "quoted";
   const body = refused ? [refusal(result)]
     : [quoted && h("p", { class: "fine", testid: "quoted" }, t("quoted")),
       prose(answer, sentences, citations, quoted ? "blockquote" : "div"),
       mode === "written" && verdict(sentences), sources(citations, quoted)];
-  return [...body, draft(result), timings?.answer_ms && h("p", { class: "fine" },
+  return [...body, searched.degraded && wordsOnly(), draft(result), timings?.answer_ms && h("p", { class: "fine" },
     t("timing", { search: duration(timings.retrieve_ms / 1000),
       write: duration(timings.answer_ms / 1000) }))].filter(Boolean);
 }
@@ -30,6 +30,11 @@ function refusal({ answer, searched: { documents, passages } }) {
   return h("div", { class: "notice warn", testid: "refusal" }, icon("question"),
     h("div", {}, h("strong", {}, answer),
       h("p", { class: "fine" }, t("searched", { documents, passages }))));
+}
+
+/** For want of the vector index. */
+function wordsOnly() {
+  return h("p", { class: "fine warn-text", testid: "degraded" }, icon("warn"), t("degraded"));
 }
 
 function draft({ draft: text, mode }) {
