@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import models, whole
-from benchmarks.evaluation.baselines import Summarise, baselines
+from benchmarks.evaluation.baselines import ANSWER_TOKENS, Summarise, baselines
 from benchmarks.evaluation.measures import MEASURES, Judge, Measured, beaten, means
 from benchmarks.evaluation.meetings import Meeting, meetings
 from ingest.embed import Embedder
@@ -76,7 +76,7 @@ def _theirs(given: Sequence[Meeting]) -> Written:
     with tempfile.TemporaryDirectory() as folder:
         engine = Engine(models.lectern(), settings, profile, Path(folder))
         try:
-            ways = baselines(LecternChat(engine=engine), engine)
+            ways = baselines(LecternChat(engine=engine, max_tokens=ANSWER_TOKENS), engine)
             with ThreadPoolExecutor(TOGETHER) as pool:
                 return {
                     name: list(pool.map(partial(_one, name, summarise), given))
