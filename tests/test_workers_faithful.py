@@ -7,6 +7,7 @@ from workers.citations import tokens_of
 from workers.meaning import WORDS_ONLY
 from workers.sentences import sentence_spans
 from workers.summaries.faithful import faithful
+from workers.support import Support, supported
 
 SOURCE = (
     "Northbank renewed 118 kilometres of mains in the year at a cost of 232 pounds a metre. "
@@ -44,3 +45,20 @@ def test_every_number_comes_from_the_source(written: str, source: str) -> None:
         token for token in tokens_of(faithful(written, source, 3, WORDS_ONLY)) if token[0].isdigit()
     }
     assert numbers <= {token for token in tokens_of(source) if token[0].isdigit()}
+
+
+def test_in_a_transcript_every_quote_says_who_said_it_and_is_proved() -> None:
+    talk = (
+        "Marketing: Users lose the old remote control. The new one should cost 25 euros.\n\n"
+        "Design: A rubber case costs two euros more. Nobody asked for a display.\n\n"
+        "Marketing: Then we take the rubber case and leave the display out."
+    )
+    text = faithful("", talk, 60, WORDS_ONLY)
+    lines = text.split("\n")
+    assert "Marketing: The new one should cost 25 euros." in lines
+    assert "Design: Nobody asked for a display." in lines
+    carried = list(supported(text, [talk], WORDS_ONLY))
+    assert len(carried) == len(lines)
+    assert {one.support for one in carried} == {Support.VERIFIED}
+    # And as a part of something larger it stays as it is.
+    assert faithful("", text, 60, WORDS_ONLY) == text

@@ -6,8 +6,8 @@ similar      up to three sentences of the sources hold most of its words between
 unsupported  neither: nothing that was read says it
 no_claim     says too little to be true or false, as a title does
 
-No model is asked. What is similar may still put the right words together wrongly: the reader is
-shown the places.
+No model is asked. In a transcript the name of who speaks is one of a sentence's words. What is
+similar may still put the right words together wrongly: the reader is shown the places.
 """
 
 from collections import Counter
@@ -20,9 +20,10 @@ from workers.citations import SUBSTANCE, Tokens, carrier, runs, tokens_of
 from workers.citations import weight_of as weigh
 from workers.meaning import Meaning
 from workers.sentences import sentence_spans
+from workers.summaries.spoken import Speech
 
 #: Changes with the rules below: part of the content keys of what they have judged.
-VERSION = 1
+VERSION = 2
 TOGETHER = 3  #: sentences that may carry one between them
 HELD = 0.6  #: share of a sentence's weight that they must hold
 NEAR = 0.62  #: cosine of two sentences that say the same, in the default embedder
@@ -58,9 +59,9 @@ class _Held:
 def supported(text: str, sources: Sequence[str], meaning: Meaning) -> Iterator[Supported]:
     """Every sentence of `text`, judged by the sources; places are offsets into these."""
     several = [
-        ((number, start, end), held)
-        for number, source in enumerate(sources)
-        for (start, end), held in runs(source)
+        ((number, start, end), tokens_of(speech.speaker(start)) + held)
+        for number, speech in enumerate(map(Speech.of, sources))
+        for (start, end), held in runs(speech.source)
     ]
     single = list(_held(sources))
     for start, end in sentence_spans(text):
@@ -127,7 +128,8 @@ def _numbers(tokens: Tokens) -> set[str]:
 
 
 def _held(sources: Sequence[str]) -> Iterator[_Held]:
-    for number, source in enumerate(sources):
-        for start, end in sentence_spans(source):
-            text = source[start:end]
-            yield _Held((number, start, end), text, tokens_of(text))
+    for number, speech in enumerate(map(Speech.of, sources)):
+        for start, end in sentence_spans(speech.source):
+            text = speech.source[start:end]
+            name = tokens_of(speech.speaker(start))
+            yield _Held((number, start, end), text, name + tokens_of(text))

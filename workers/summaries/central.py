@@ -12,17 +12,19 @@ from workers.language import CJK
 from workers.meaning import WORDS_ONLY, Meaning
 from workers.sentences import CLOSING, FULL_STOPS, sentence_spans
 from workers.summaries.lengths import length_of
-from workers.summaries.spoken import SMALL_TALK, readable, speakers
+from workers.summaries.spoken import SMALL_TALK, rambling, readable, speakers
 
 #: Changes with the rules below: part of the content keys of what they have chosen.
-VERSION = 2
+VERSION = 3
 SHORTEST, LONGEST = 40, 320  #: characters of a sentence worth quoting
 SHORTEST_CJK = 14
 CJK_SHARE = 0.25
 FOCUS = 4.0  #: how many times as much a word counts that the reader has asked about
 #: Measured on meetings (docs/decisions/0029-summaries.md): what a sentence gains by its length,
-#: what a question loses, and what one loses that says what a better one has said.
-FULL_LENGTH, LENGTH_GAIN = 25, 0.25
+#: what a question, a spoken one that is hard to read, and one that says what a better one has said
+#: lose.
+FULL_LENGTH, FULL_LENGTH_SPOKEN, LENGTH_GAIN = 25, 15, 0.25
+RAMBLING_LOSS = 0.25
 QUESTION_LOSS = 0.1
 REPETITION_LOSS = 0.4
 QUESTIONS = ("?", "？")
@@ -63,20 +65,27 @@ def _ranked(source: str, spans: list[Span], focus: str, meaning: Meaning) -> lis
     vectors = meaning.vectors([*texts, focus] if focus else texts)
     if vectors is None:
         return _spread(_by_words(spans, texts, focus), source)
-    return [spans[place] for place in _by_meaning(texts, vectors, asked=bool(focus))]
+    form = np.array([_form(text, spoken=bool(names)) for text in texts])
+    return [spans[place] for place in _by_meaning(form, vectors, asked=bool(focus))]
 
 
-def _by_meaning(texts: Sequence[str], vectors: Any, *, asked: bool) -> list[int]:
-    own = vectors[: len(texts)]
+def _form(text: str, *, spoken: bool) -> float:
+    """What a sentence is worth whatever it says."""
+    full = FULL_LENGTH_SPOKEN if spoken else FULL_LENGTH
+    worth = LENGTH_GAIN * min(1.0, length_of(text) / full)
+    worth -= QUESTION_LOSS * text.rstrip(CLOSING).endswith(QUESTIONS)
+    return worth - RAMBLING_LOSS * rambling(text) if spoken else worth
+
+
+def _by_meaning(form: Any, vectors: Any, *, asked: bool) -> list[int]:
+    own = vectors[: len(form)]
     middle = own.mean(axis=0)
-    worth = own @ (middle / np.linalg.norm(middle))
-    worth += LENGTH_GAIN * np.array([min(1.0, length_of(text) / FULL_LENGTH) for text in texts])
-    worth -= QUESTION_LOSS * np.array([text.rstrip(CLOSING).endswith(QUESTIONS) for text in texts])
+    worth = own @ (middle / np.linalg.norm(middle)) + form
     if asked:
         worth += own @ vectors[-1]
     order: list[int] = []
-    repeated = np.zeros(len(texts))
-    for _ in texts:
+    repeated = np.zeros(len(form))
+    for _ in form:
         value = worth - REPETITION_LOSS * repeated
         value[order] = -np.inf
         order.append(int(value.argmax()))

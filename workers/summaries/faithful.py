@@ -2,7 +2,8 @@
 
 A model of a few hundred million parameters invents. Its sentences are kept only when the source
 carries them; what is then missing is filled with the source's own most central sentences, in the
-source's order. A larger model's text passes as it is: its sentences are judged, and shown as such.
+source's order, and in a transcript under the name of who said it. A larger model's text passes as
+it is: its sentences are judged, and shown as such.
 """
 
 from collections.abc import Iterator
@@ -10,25 +11,32 @@ from collections.abc import Iterator
 from workers.meaning import WORDS_ONLY, Meaning
 from workers.summaries.central import Span, central, mostly_cjk, quotable
 from workers.summaries.lengths import AIM, length_of
-from workers.summaries.spoken import readable, speakers
+from workers.summaries.spoken import Speech
 from workers.support import Supported, supported
 
 #: Changes with the rules below: part of the content keys of what they have shaped.
-VERSION = 4
+VERSION = 5
 
 
 def faithful(written: str, source: str, length: int, meaning: Meaning, focus: str = "") -> str:
     """The carried sentences of `written`, filled up from `source` to about `length`."""
-    kept, names = _Kept(length), speakers(source)
+    kept, speech = _Kept(length), Speech.of(source)
     # Its own words must be the source's: what is only near in meaning may be invented.
     for sentence in supported(written, [source], WORDS_ONLY):
         if sentence.places:
-            kept.add(_span(sentence), readable(sentence.text, names))
+            kept.add(_span(sentence), speech.tidied(sentence.text))
     for span in _ranked(source, focus, meaning):
         if kept.full:
             break
-        kept.add(span, readable(source[slice(*span)], names))
-    return kept.text("" if mostly_cjk(source) else " ")
+        kept.add(span, speech.quoted(*span))
+    return kept.text(_joint(source, speech))
+
+
+def _joint(source: str, speech: Speech) -> str:
+    """Between two sentences; what several people say stands on lines of its own."""
+    if speech.names:
+        return "\n"
+    return "" if mostly_cjk(source) else " "
 
 
 def _ranked(source: str, focus: str, meaning: Meaning) -> Iterator[Span]:

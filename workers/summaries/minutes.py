@@ -11,9 +11,10 @@ from enum import StrEnum
 from workers.citations import tokens_of
 from workers.styles import Tongue
 from workers.summaries.central import quotable
+from workers.summaries.spoken import Speech
 
 #: Changes with the cues below: part of the content keys of what they have chosen.
-VERSION = 1
+VERSION = 2
 MOST = 6  #: of each kind that are taken from one section by its cues
 
 
@@ -83,11 +84,11 @@ def items(text: str) -> list[Item]:
 
 def cued(source: str) -> Iterator[Item]:
     """Decisions and actions that a text has by its words, for a model too small to find them."""
-    spans = quotable(source)
+    spans, speech = quotable(source), Speech.of(source)
     for kind, cue in _CUES.items():
         found = [span for span in spans if cue.search(source, *span)]
         for start, end in sorted(found[:MOST]):
-            yield Item(kind, " ".join(source[start:end].split()))
+            yield Item(kind, speech.quoted(start, end))
 
 
 def lines(found: Iterable[Item], tongue: Tongue) -> str:
