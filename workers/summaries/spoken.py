@@ -78,7 +78,7 @@ def _labelled(name: str, said: str) -> str:
 
 def rambling(sentence: str) -> float:
     """How hard a spoken sentence is to read, from 0: it goes on and on, and begins over again."""
-    said = [word.casefold() for word in _WORD.findall(sentence)]
+    said: list[str] = [word.casefold() for word in _WORD.findall(sentence)]
     pairs = list(pairwise(said))
     again = sum(first == second for first, second in pairs) + len(pairs) - len(set(pairs))
     return max(0.0, len(said) / LONG_WINDED - 1) + 0.4 * min(2, again)
