@@ -25,6 +25,7 @@ from workers.engine.profile import profile_for
 from workers.settings import Settings
 
 OURS = "Lectern"
+MEETINGS = 10  #: unless told
 WITHOUT_SAMPLES = {"LECTERN_SAMPLES": "false"}
 Written = Mapping[str, Sequence[str]]  #: summaries by system, in the order of the meetings
 
@@ -32,7 +33,7 @@ Written = Mapping[str, Sequence[str]]  #: summaries by system, in the order of t
 def run(arguments: Namespace, results: TextIO) -> int:
     """Write the table; 1 when a baseline is better at anything."""
     library.quiet()
-    given = meetings(arguments.data, arguments.limit)
+    given = meetings(arguments.data, arguments.limit or MEETINGS)
     written = {OURS: list(_ours(given, arguments.length)), **_theirs(given)}
     judge = Judge(Embedder(library_settings().embedder, 2), arguments.length)
     measured = {
