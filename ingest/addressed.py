@@ -96,7 +96,7 @@ def _profiles(session: Session, documents: Sequence[Named]) -> dict[str, _Profil
     if len(documents) <= COVERS:
         shown = select(PageRow.version_id, func.substr(PageRow.text, 1, COVER))
         first = shown.where(PageRow.version_id.in_([one.version_id for one in documents]))
-        covers = dict(session.execute(first.where(PageRow.number == 1)).tuples())
+        covers = dict(session.execute(first.where(PageRow.number == 1)).all())
     return {one.version_id: _profile(one.name, covers.get(one.version_id, "")) for one in documents}
 
 
