@@ -1,19 +1,21 @@
 """Two rankings of chunks become one, judged by the pages that the chunks stand on.
 
-Scores are added, each as a share of the best in its ranking: unlike ranks they tell a clear winner
-from a first among equals (Bruch, Gai and Ingber, ACM TOIS 2023). A page counts by its best chunk
-and a little by its others, and once a page has had its say, others are heard before its next one.
+Ranks are fused, not scores, which no two indexes make alike (reciprocal rank fusion: Cormack,
+Clarke and Büttcher, SIGIR 2009). A page counts by its best chunk and a little by its others, and
+once a page has had its say, others are heard before its next chunk.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+RANK = 60  #: the paper's constant: how fast lower ranks stop to matter
 #: How much vectors and words count.
-WEIGHTS = (1.0, 1.0)
-NEIGHBOUR = 0.2  #: what each further chunk of a page adds to it, of the one before
-REPEATED = 0.8  #: what each further chunk of a page counts, of the one before
+VECTORS, WORDS = 0.8, 1.0
+NEIGHBOUR = 0.1  #: what each further chunk of a page adds to it, of the one before
+REPEATED = 0.7  #: what each further chunk of a page counts, of the one before
 FAVOUR = 1.0  #: what the document that the question speaks of gains
+MOST = (VECTORS + WORDS) * (1 + FAVOUR) / (1 - NEIGHBOUR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +41,21 @@ def ranked(candidates: Sequence[Candidate], favoured: Mapping[str, float]) -> li
     """The candidates, best first; `favoured` says how much each version is spoken of, 0 … 1."""
     scores = _scores(candidates, favoured)
     order = sorted(candidates, key=lambda one: -scores[one.chunk_id])
-    found = list(_by_pages(order, scores))
-    most = sum(WEIGHTS) * (1 + FAVOUR) / (1 - NEIGHBOUR)
-    best = [Ranked(one, round(score / most, 4)) for one, score in found]
-    return sorted(best, key=lambda one: -one.score)
+    found = [Ranked(one, round(score / MOST, 4)) for one, score in _by_pages(order, scores)]
+    return sorted(found, key=lambda one: -one.score)
 
 
 def _scores(candidates: Sequence[Candidate], favoured: Mapping[str, float]) -> Mapping[str, float]:
-    best_similarity = max((one.similarity or 0.0 for one in candidates), default=0.0) or 1.0
-    best_words = max((one.words or 0.0 for one in candidates), default=0.0) or 1.0
-    by_vectors, by_words = WEIGHTS
-    return {
-        one.chunk_id: (1 + FAVOUR * favoured.get(one.version_id, 0.0))
-        * (
-            by_vectors * max(one.similarity or 0.0, 0.0) / best_similarity
-            + by_words * (one.words or 0.0) / best_words
-        )
-        for one in candidates
-    }
+    scores: defaultdict[str, float] = defaultdict(float)
+    similar = {one: one.similarity for one in candidates if one.similarity is not None}
+    by_words = {one: one.words for one in candidates if one.words is not None}
+    for ranking, weight in ((similar, VECTORS), (by_words, WORDS)):
+        for rank, one in enumerate(sorted(ranking, key=lambda one: -ranking[one])):
+            share = (RANK + 1) / (RANK + 1 + rank)
+            scores[one.chunk_id] += (
+                weight * share * (1 + FAVOUR * favoured.get(one.version_id, 0.0))
+            )
+    return scores
 
 
 def _by_pages(
@@ -70,5 +69,5 @@ def _by_pages(
         for one in reversed(chunks):
             heard = scores[one.chunk_id] + NEIGHBOUR * heard
         for place, one in enumerate(chunks):
-            share = scores[one.chunk_id] / (scores[chunks[0].chunk_id] or 1.0)
+            share = scores[one.chunk_id] / scores[chunks[0].chunk_id]
             yield one, heard * share * REPEATED**place

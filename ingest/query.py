@@ -35,7 +35,12 @@ class Query:
 
     text: str  #: as it was asked
     cue: str  #: what the pages that answer it would say; "" where only the question tells
-    words: tuple[str, ...]  #: to look up, each once
+    words: tuple[str, ...]  #: of the question, to look up, each once
+
+    @property
+    def all_words(self) -> tuple[str, ...]:
+        """Those that the pages would say too: many, and common ones."""
+        return tuple(dict.fromkeys([*self.words, *question_words(self.cue)]))
 
 
 def understand(question: str) -> Query:
@@ -43,8 +48,7 @@ def understand(question: str) -> Query:
     cue = printed(question)
     spelled = spelled_out(question)
     own = [word for word in question_words(spelled) if not _shapes(word)]
-    words = dict.fromkeys([*(own or question_words(spelled)), *question_words(cue)])
-    return Query(question, cue, tuple(words))
+    return Query(question, cue, tuple(own) or question_words(spelled))
 
 
 def spelled_out(question: str) -> str:

@@ -148,11 +148,11 @@ def _places(session: Session, scope: Scope, question: str) -> _Places:
 
 def _by_words(session: Session, places: _Places, asked: Query) -> dict[str, float]:
     """Chunks by their lexical score."""
-    return {
-        hit.chunk_id: hit.score
-        for versions in places.parts
-        for hit in lexical.search(session, places.collection_id, asked.words, DEPTH, versions)
-    }
+    narrow = places.parts[-1]
+    found = lexical.search(session, places.collection_id, asked.all_words, DEPTH, narrow)
+    if len(places.parts) > 1:  # common words take long in a whole collection, and tell less
+        found += lexical.search(session, places.collection_id, asked.words, DEPTH)
+    return {hit.chunk_id: hit.score for hit in reversed(found)}
 
 
 def _similar(

@@ -47,7 +47,8 @@ def test_an_abbreviation_is_printed_in_full() -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["How were the mains renewed?", "特別休假要幾天前請假？", "Who sets the balance?", ""]
+    "question",
+    ["How were the mains renewed?", "特別休假要幾天前請假？", "Who sets the balance?", ""],
 )
 def test_other_questions_get_no_words_of_accounts(question: str) -> None:
     assert understand(question).cue == ""
