@@ -3,13 +3,14 @@
 It lives in the same database and transaction as the chunks, so it can't disagree with them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from ingest.words import question_words, words
+from ingest.words import words
 
 #: Words of one question that are looked up; a pasted page is not a question.
 QUESTION_WORDS = 64
@@ -39,7 +40,7 @@ SEARCH = {
     "postgresql": (
         "SELECT chunk_id, ts_rank_cd(words, query) AS score "
         "FROM chunk_words, to_tsquery('english', :query) AS query "
-        "WHERE scope = :scope AND :version IN ('', version) AND words @@ query "
+        "WHERE scope = :scope AND (:anywhere OR version = ANY(:versions)) AND words @@ query "
         "ORDER BY score DESC LIMIT :limit"
     ),
 }
@@ -66,23 +67,41 @@ def add(
 
 
 def search(
-    session: Session, collection_id: str, question: str, limit: int, version_id: str = ""
+    session: Session,
+    collection_id: str,
+    asked: Sequence[str],
+    limit: int,
+    version_ids: Sequence[str] = (),
 ) -> list[WordHit]:
-    """Chunks that share words with the question, best first; optionally of one version only."""
-    asked = question_words(question)[:QUESTION_WORDS]
+    """Chunks that share words with those asked for, best first; optionally of some versions only.
+
+    `asked` is of `words.question_words`.
+    """
+    asked = asked[:QUESTION_WORDS]
     if not asked:
         return []
     dialect = _dialect(session)
+    given: dict[str, Any]
     if dialect == "sqlite":
-        either = " OR ".join(f'"{word}"' for word in asked)
-        where = f'scope : "{collection_id}"' + (version_id and f' AND version : "{version_id}"')
-        given = {"query": f"{where} AND words : ({either})", "limit": limit}
+        where = f'scope : "{collection_id}"'
+        if version_ids:
+            where += f" AND version : ({_either(version_ids)})"
+        given = {"query": f"{where} AND words : ({_either(asked)})", "limit": limit}
     else:
         quoted = (word.replace("'", "''") for word in asked)
-        either = " | ".join(f"'{word}'" for word in quoted)
-        given = {"query": either, "scope": collection_id, "version": version_id, "limit": limit}
+        given = {
+            "query": " | ".join(f"'{word}'" for word in quoted),
+            "scope": collection_id,
+            "versions": list(version_ids),
+            "anywhere": not version_ids,
+            "limit": limit,
+        }
     found = session.execute(text(SEARCH[dialect]), given)
     return [WordHit(chunk_id, float(score)) for chunk_id, score in found]
+
+
+def _either(words: Iterable[str]) -> str:
+    return " OR ".join(f'"{word}"' for word in words)
 
 
 def remove(session: Session, version_ids: Iterable[str]) -> None:

@@ -1,21 +1,23 @@
 """Question → passages of one collection or document, best first, each checked against SQL.
 
-Two rankings are fused by reciprocal rank (Cormack, Clarke and Büttcher, SIGIR 2009): vectors find
-what means the same, words find names, numbers and every language the embedder does not know. Both
-indexes are caches: what they return counts only if SQL still has it, in this collection, in the
-current version of a document that is ready. Without the vectors the words alone have to do.
+Vectors find what means the same, words find names, numbers and every language the embedder does
+not know; `ingest.fusion` makes one ranking of both. Where the question speaks of some documents,
+these are searched besides the whole collection. Both indexes are caches: what they return counts
+only if SQL still has it, in this collection, in the current version of a document that is ready.
+Without the vectors the words alone have to do.
 """
 
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+import numpy as np
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
-from ingest import lexical
+from ingest import fusion, lexical
+from ingest.addressed import Named, addressed
 from ingest.database import reading
 from ingest.embed import Embedder
 from ingest.errors import (
@@ -24,15 +26,18 @@ from ingest.errors import (
     EmbedderMismatch,
     IndexUnavailable,
 )
+from ingest.fusion import Candidate
+from ingest.query import Query, understand
 from ingest.tables import ChunkRow, CollectionRow, DocumentRow, DocumentStatus, PageRow, VersionRow
 from ingest.vectors import VectorIndex
 
 #: Asked of each index; more than anybody wants, because fusion reorders and SQL drops some.
-DEPTH = 24
-#: The rank constant of the paper: how fast lower ranks stop to matter.
-RANK = 60
+DEPTH = 100
 #: A question with more unknown tokens than this has no meaningful vector.
 UNKNOWN_SHARE = 0.3
+#: Documents that are spoken of at least so much are searched on their own, but no more than these.
+SPOKEN_OF = 0.5
+MOST_SPOKEN_OF = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Found:
     char_end: int
     heading: str
     text: str
-    score: float  #: fused, 0 … 1; only its order means something
+    score: float  #: of both rankings, 0 … 1; only its order means something
     similarity: float | None  #: cosine, if the vectors found it
     words: float | None  #: lexical score, if the words found it
 
@@ -68,19 +73,21 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ranked:
-    chunk_id: str
-    score: float
-    similarity: float | None
-    words: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Scope:
     """Where to look: in a whole collection, or in one document of it."""
 
     collection_id: str
     document_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """The parts of an index to look into."""
+
+    collection_id: str
+    parts: tuple[tuple[str, ...], ...]  #: versions; () is the whole collection
+    favoured: Mapping[str, float]  #: versions that the question speaks of, and how much
+    documents: int
 
 
 def find(scope: Scope, query: str, limit: int, embedder: Embedder, index: VectorIndex) -> Findings:
@@ -89,41 +96,21 @@ def find(scope: Scope, query: str, limit: int, embedder: Embedder, index: Vector
     Raises CollectionNotFound, DocumentNotFound or EmbedderMismatch.
     """
     clock = _Clock()
+    asked = understand(query)
     with reading() as session:
-        searched = _check(session, scope, embedder)
-        version = _current_version(session, scope)
-        by_words = lexical.search(session, scope.collection_id, query, DEPTH, version)
+        _check(session, scope, embedder)
+        places = _places(session, scope, query)
+        clock.lap("understand_ms")
+        by_words = _by_words(session, places, asked)
     clock.lap("words_ms")
-    within = scope.collection_id, version
-    similar = _similar(within, query, embedder, index, clock)
-    ranked = fuse(similar or {}, {hit.chunk_id: hit.score for hit in by_words})
+    similar = _similar(places, asked, embedder, index, clock)
     with reading() as session:
-        passages = _confirmed(session, scope, ranked)[:limit]
+        candidates = _candidates(session, scope, similar or {}, by_words)
+        best = fusion.ranked(candidates, places.favoured)[:limit]
+        passages = _passages(session, scope, best)
     clock.lap("check_ms")
-    degraded = similar is None and searched > 0
-    return Findings(tuple(passages), searched, degraded, clock.laps)
-
-
-def _similar(
-    within: tuple[str, str | None],
-    query: str,
-    embedder: Embedder,
-    index: VectorIndex,
-    clock: "_Clock",
-) -> dict[str, float] | None:
-    """Chunks by their similarity, best first; None without an index to ask."""
-    if embedder.unknown_share(query) > UNKNOWN_SHARE:
-        return {}
-    vector = embedder.embed_question(query)
-    clock.lap("embed_ms")
-    collection_id, version_id = within
-    try:
-        hits = index.search(collection_id, vector, DEPTH, [version_id] if version_id else [])
-    except IndexUnavailable:
-        return None
-    finally:
-        clock.lap("vectors_ms")
-    return {hit.chunk_id: hit.similarity for hit in hits}
+    degraded = similar is None and places.documents > 0
+    return Findings(tuple(passages), places.documents, degraded, clock.laps)
 
 
 def passages_of(document_id: str) -> list[Found]:
@@ -131,43 +118,70 @@ def passages_of(document_id: str) -> list[Found]:
     query = _ready_passages().where(DocumentRow.id == document_id).order_by(ChunkRow.ordinal)
     with reading() as session:
         return [
-            _found(_Ranked(chunk.id, 0.0, None, None), chunk, text, document)
+            _found(_unscored(chunk), chunk, text, document)
             for chunk, text, document in session.execute(query)
         ]
 
 
-def fuse(similar: dict[str, float], by_words: dict[str, float]) -> list[_Ranked]:
-    """One ranking out of two; each is given best first."""
-    scores: defaultdict[str, float] = defaultdict(float)
-    for ranking in (similar, by_words):
-        for rank, chunk_id in enumerate(ranking):
-            scores[chunk_id] += (RANK + 1) / (RANK + 1 + rank) / 2
-    order = sorted(scores, key=lambda chunk_id: -scores[chunk_id])
-    return [
-        _Ranked(chunk_id, round(scores[chunk_id], 4), similar.get(chunk_id), by_words.get(chunk_id))
-        for chunk_id in order
-    ]
-
-
-def _check(session: Session, scope: Scope, embedder: Embedder) -> int:
-    """Documents that can be searched, after the collection was found fit for this embedder."""
+def _check(session: Session, scope: Scope, embedder: Embedder) -> None:
+    """Whether the collection is there and fit for this embedder."""
     collection = session.get(CollectionRow, scope.collection_id)
     if collection is None or collection.deleting:
         raise CollectionNotFound(id=scope.collection_id)
     if collection.embedder not in (None, embedder.fingerprint):
         raise EmbedderMismatch(expected=collection.embedder, actual=embedder.fingerprint)
-    ready = select(func.count()).select_from(DocumentRow).where(*_within(scope))
-    return session.scalar(ready) or 0
 
 
-def _current_version(session: Session, scope: Scope) -> str:
-    """The version of the one document to search; nothing for a whole collection."""
-    if scope.document_id is None:
-        return ""
-    found = session.scalar(select(DocumentRow.current_version_id).where(*_within(scope)))
-    if found is None:
-        raise DocumentNotFound(id=scope.document_id)
-    return found
+def _places(session: Session, scope: Scope, question: str) -> _Places:
+    ready = select(DocumentRow.current_version_id, DocumentRow.name).where(*_within(scope))
+    documents = [Named(str(version), name) for version, name in session.execute(ready)]
+    if scope.document_id is not None:
+        if not documents:
+            raise DocumentNotFound(id=scope.document_id)
+        return _Places(scope.collection_id, ((documents[0].version_id,),), {}, 1)
+    favoured = addressed(session, documents, question)
+    spoken_of = sorted(favoured, key=lambda version: -favoured[version])[:MOST_SPOKEN_OF]
+    alone = tuple(version for version in spoken_of if favoured[version] >= SPOKEN_OF)
+    parts: tuple[tuple[str, ...], ...] = ((), alone) if alone else ((),)
+    return _Places(scope.collection_id, parts, favoured, len(documents))
+
+
+def _by_words(session: Session, places: _Places, asked: Query) -> dict[str, float]:
+    """Chunks by their lexical score."""
+    narrow = places.parts[-1]
+    found = lexical.search(session, places.collection_id, asked.all_words, DEPTH, narrow)
+    if len(places.parts) > 1:  # common words take long in a whole collection, and tell less
+        found += lexical.search(session, places.collection_id, asked.words, DEPTH)
+    return {hit.chunk_id: hit.score for hit in reversed(found)}
+
+
+def _similar(
+    places: _Places, asked: Query, embedder: Embedder, index: VectorIndex, clock: "_Clock"
+) -> dict[str, float] | None:
+    """Chunks by their similarity; None without an index to ask."""
+    if embedder.unknown_share(asked.text) > UNKNOWN_SHARE:
+        return {}
+    vector = _vector(asked, embedder)
+    clock.lap("embed_ms")
+    try:
+        return {
+            hit.chunk_id: hit.similarity
+            for versions in places.parts
+            for hit in index.search(places.collection_id, vector, DEPTH, versions)
+        }
+    except IndexUnavailable:
+        return None
+    finally:
+        clock.lap("vectors_ms")
+
+
+def _vector(asked: Query, embedder: Embedder) -> Any:
+    """Where to look: at the question, or between it and what its pages would say."""
+    vector = embedder.embed_question(asked.text)
+    if not asked.cue:
+        return vector
+    both = vector + embedder.embed_question(asked.cue)
+    return both / np.linalg.norm(both)
 
 
 def _within(scope: Scope) -> Iterator[ColumnElement[bool]]:
@@ -192,14 +206,34 @@ def _ready_passages() -> Select[ChunkRow, str, DocumentRow]:
     )
 
 
-def _confirmed(session: Session, scope: Scope, ranked: Sequence[_Ranked]) -> list[Found]:
-    query = _ready_passages().where(ChunkRow.id.in_([each.chunk_id for each in ranked]))
-    rows = session.execute(query.where(*_within(scope)))
+def _candidates(
+    session: Session, scope: Scope, similar: Mapping[str, float], by_words: Mapping[str, float]
+) -> list[Candidate]:
+    """What was found and is there, each with its place."""
+    there = (
+        select(ChunkRow.id, ChunkRow.version_id, ChunkRow.page)
+        .join(DocumentRow, DocumentRow.current_version_id == ChunkRow.version_id)
+        .where(ChunkRow.id.in_({*similar, *by_words}), *_within(scope))
+    )
+    return [
+        Candidate(chunk_id, version, page, similar.get(chunk_id), by_words.get(chunk_id))
+        for chunk_id, version, page in session.execute(there)
+    ]
+
+
+def _passages(session: Session, scope: Scope, best: Sequence[fusion.Ranked]) -> Iterable[Found]:
+    ids = [each.candidate.chunk_id for each in best]
+    rows = session.execute(_ready_passages().where(ChunkRow.id.in_(ids), *_within(scope)))
     known = {chunk.id: (chunk, text, document) for chunk, text, document in rows}
-    return [_found(each, *known[each.chunk_id]) for each in ranked if each.chunk_id in known]
+    return [_found(each, *known[each.candidate.chunk_id]) for each in best]
 
 
-def _found(ranked: _Ranked, chunk: ChunkRow, page_text: str, document: DocumentRow) -> Found:
+def _unscored(chunk: ChunkRow) -> fusion.Ranked:
+    return fusion.Ranked(Candidate(chunk.id, chunk.version_id, chunk.page, None, None), 0.0)
+
+
+def _found(ranked: fusion.Ranked, chunk: ChunkRow, page_text: str, document: DocumentRow) -> Found:
+    similarity, words = ranked.candidate.similarity, ranked.candidate.words
     return Found(
         chunk_id=chunk.id,
         document_id=document.id,
@@ -211,8 +245,8 @@ def _found(ranked: _Ranked, chunk: ChunkRow, page_text: str, document: DocumentR
         heading=chunk.heading,
         text=page_text[chunk.char_start : chunk.char_end],
         score=ranked.score,
-        similarity=None if ranked.similarity is None else round(ranked.similarity, 4),
-        words=None if ranked.words is None else round(ranked.words, 4),
+        similarity=None if similarity is None else round(similarity, 4),
+        words=None if words is None else round(words, 4),
     )
 
 

@@ -12,6 +12,10 @@ def test_chinese_becomes_pairs_and_is_folded() -> None:
     assert list(words("台湾变压器")) == list(words("臺灣變壓器"))
 
 
+def test_what_has_two_forms_in_use_is_one_word() -> None:
+    assert list(words("臺北市２０２３年ＡＢＣ")) == list(words("台北市2023年abc"))
+
+
 def test_numbers_stay_whole() -> None:
     assert list(words("£23,700 at ４．１５％")) == ["23700", "at", "4p15"]
 
@@ -26,7 +30,8 @@ def test_questions_lose_what_says_nothing() -> None:
 
 def _found(question: str, scope: str = "col_a") -> list[str]:
     with reading() as session:
-        return [hit.chunk_id for hit in lexical.search(session, scope, question, 10)]
+        asked = question_words(question)
+        return [hit.chunk_id for hit in lexical.search(session, scope, asked, 10)]
 
 
 def test_the_index_finds_ranks_isolates_and_forgets(migrated: object) -> None:
@@ -45,6 +50,15 @@ def test_the_index_finds_ranks_isolates_and_forgets(migrated: object) -> None:
     assert _found("請假") == []
     with reading() as session:
         assert session.execute(text("SELECT count(*) FROM chunk_words")).scalar_one() == 1
+
+
+def test_some_versions_can_be_searched_alone(migrated: object) -> None:
+    with writing() as session:
+        for version in ("ver_1", "ver_2", "ver_3"):
+            lexical.add(session, "col_a", version, [(f"of {version}", "renewing mains")])
+    with reading() as session:
+        found = lexical.search(session, "col_a", ["mains"], 10, ["ver_1", "ver_3"])
+    assert {hit.chunk_id for hit in found} == {"of ver_1", "of ver_3"}
 
 
 def test_operators_in_questions_are_words(migrated: object) -> None:

@@ -28,6 +28,7 @@ from workers.settings import Settings
 
 OURS = "Lectern"
 TOGETHER = 4  #: meetings that a naive way has in hand at once
+MEETINGS = 10  #: unless told
 WITHOUT_SAMPLES = {"LECTERN_SAMPLES": "false"}
 Written = Mapping[str, Sequence[str]]  #: summaries by system, in the order of the meetings
 
@@ -35,7 +36,7 @@ Written = Mapping[str, Sequence[str]]  #: summaries by system, in the order of t
 def run(arguments: Namespace, results: TextIO) -> int:
     """Write the table; 1 when a baseline is better at anything."""
     library.quiet()
-    given = meetings(arguments.data, arguments.limit)
+    given = meetings(arguments.data, arguments.limit or MEETINGS)
     written = {OURS: list(_ours(given, arguments.length)), **_theirs(given)}
     judge = Judge(Embedder(library_settings().embedder, 2), arguments.length)
     measured = {

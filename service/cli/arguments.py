@@ -71,7 +71,7 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
     bench.add_argument("--quick", action="store_true", help="every workload small: 20 minutes")
     bench.add_argument("--only", nargs="+", metavar="NAME", default=[], help="these workloads")
     bench.add_argument("--data", type=Path, metavar="PATH", help="texts to use, not made ones")
-    _add_eval(commands.add_parser("eval", parents=[machine], help="measure how good summaries are"))
+    _add_eval(commands.add_parser("eval", parents=[machine], help="measure how good Lectern is"))
     return top.parse_args(words)
 
 
@@ -104,11 +104,19 @@ def _add_summarize(summarize: ArgumentParser) -> None:
 
 
 def _add_eval(evaluation: ArgumentParser) -> None:
-    evaluation.add_argument("what", choices=["summaries"], help="beside naive ways, same model")
     evaluation.add_argument(
-        "--data", type=Path, required=True, metavar="FILE", help="meetings as QMSum's JSON lines"
+        "what", choices=["summaries", "retrieval"], help="each beside naive ways"
     )
-    evaluation.add_argument("--limit", type=int, default=10, metavar="N", help="first N meetings")
+    evaluation.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="meetings (QMSum); for retrieval also FinanceBench, DRCD, or a folder of them",
+    )
+    evaluation.add_argument(
+        "--limit", type=int, metavar="N", help="first N meetings (default 10), or questions (all)"
+    )
     evaluation.add_argument("--length", type=int, default=100, metavar="N", help="words to ask for")
 
 

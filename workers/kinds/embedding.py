@@ -7,9 +7,17 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ingest import embed
+from ingest.context import indexed_text
 from ingest.database import reading
 from ingest.errors import EmbedderMismatch
-from ingest.tables import ChunkRow, CollectionRow, DocumentRow, DocumentStatus, PageRow
+from ingest.tables import (
+    ChunkRow,
+    CollectionRow,
+    DocumentRow,
+    DocumentStatus,
+    PageRow,
+    VersionRow,
+)
 from ingest.vectors import Entry
 from workers.errors import LeaseLost
 from workers.work import Output, Work
@@ -71,7 +79,9 @@ def _pending(work: Work) -> list[tuple[ChunkRow, str]]:
     """The next chunks of the step's range without an index entry, with the text to embed."""
     given = work.step.input
     query = (
-        select(ChunkRow, PageRow.text)
+        select(ChunkRow, PageRow.text, DocumentRow.media_type)
+        .join(VersionRow, VersionRow.id == ChunkRow.version_id)
+        .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
         .join(
             PageRow,
             (PageRow.version_id == ChunkRow.version_id) & (PageRow.number == ChunkRow.page),
@@ -87,8 +97,11 @@ def _pending(work: Work) -> list[tuple[ChunkRow, str]]:
     )
     with reading() as session:
         return [
-            (chunk, f"{chunk.heading}\n{text[chunk.char_start : chunk.char_end]}".strip())
-            for chunk, text in session.execute(query)
+            (
+                chunk,
+                indexed_text(text, (chunk.char_start, chunk.char_end), chunk.heading, media_type),
+            )
+            for chunk, text, media_type in session.execute(query)
         ]
 
 

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from ingest import blobs, lexical, library, sandbox, split, versions
+from ingest.context import indexed_text
 from ingest.database import new_id, reading
 from ingest.errors import EmptyDocument, ReadingCancelled
 from ingest.settings import settings
@@ -27,6 +28,7 @@ class _Intake:
     """Pages and passages on their way into the database."""
 
     pages: list[Page] = field(default_factory=list)
+    texts: dict[int, str] = field(default_factory=dict)  #: of these pages and the one before
     passages: list[Passage] = field(default_factory=list)
     page_count: int = 0
     chunk_count: int = 0
@@ -37,6 +39,7 @@ class _Intake:
         """Hand pages on to the splitter and keep them for the next write."""
         for page in pages:
             self.pages.append(page)
+            self.texts[page.number] = page.text
             self.page_count += 1
             self.characters += len(page.text)
             if not page.text.strip():
@@ -81,9 +84,9 @@ def _take_in(work: Work, version: "_Version", intake: _Intake) -> None:
         for passage in passages:
             intake.passages.append(passage)
             if len(intake.pages) > PAGES_PER_WRITE:
-                _write(work, version.id, intake)
+                _write(work, version, intake)
                 work.tell("progress", Progress(0, 1, f"page {intake.page_count}").public())
-        _write(work, version.id, intake)
+        _write(work, version, intake)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +118,18 @@ def _clear_index(work: Work, version_id: str) -> None:
         work.tools.index.keep_versions(str(work.job.collection_id), document_id, kept)
 
 
-def _write(work: Work, version_id: str, intake: _Intake) -> None:
+def _write(work: Work, version: _Version, intake: _Intake) -> None:
     """Move what has come so far into the database."""
     named = [(new_id("chunk"), passage) for passage in intake.passages]
     with work.write() as session:
         session.add_all(
-            PageRow(version_id=version_id, number=page.number, text=page.text)
+            PageRow(version_id=version.id, number=page.number, text=page.text)
             for page in intake.pages
         )
         session.add_all(
             ChunkRow(
                 id=chunk_id,
-                version_id=version_id,
+                version_id=version.id,
                 ordinal=intake.chunk_count + offset,
                 page=passage.page,
                 char_start=passage.char_start,
@@ -138,9 +141,15 @@ def _write(work: Work, version_id: str, intake: _Intake) -> None:
         lexical.add(
             session,
             str(work.job.collection_id),
-            version_id,
-            [(chunk_id, f"{passage.heading}\n{passage.text}") for chunk_id, passage in named],
+            version.id,
+            [(chunk_id, _indexed(passage, intake.texts, version)) for chunk_id, passage in named],
         )
     intake.chunk_count += len(intake.passages)
     intake.pages.clear()
+    intake.texts = dict(list(intake.texts.items())[-1:])  # of which more passages may come
     intake.passages.clear()
+
+
+def _indexed(passage: Passage, texts: dict[int, str], version: _Version) -> str:
+    span = passage.char_start, passage.char_end
+    return indexed_text(texts[passage.page], span, passage.heading, version.media_type)
