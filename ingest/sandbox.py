@@ -12,7 +12,7 @@ from typing import Any
 
 from ingest.child import Limits, records
 from ingest.errors import ParserCrashed, TooManyPages, TooMuchText
-from ingest.spans import Heading, Page
+from ingest.spans import Heading, Page, Table
 
 __all__ = ["Limits", "PageBoxes", "boxes", "image", "pages"]
 
@@ -91,10 +91,11 @@ def _view(path: Path, request: dict[str, Any], limits: Limits | None) -> dict[st
 
 def _page(record: dict[str, Any]) -> Page:
     try:
-        number, text, headings = record["page"]
+        number, text, headings, tables = record["page"]
         found = tuple(Heading(int(at), int(level), str(title)) for at, level, title in headings)
+        rows = tuple(Table(int(start), int(end), str(header)) for start, end, header in tables)
     except (KeyError, TypeError, ValueError) as error:
         raise ParserCrashed from error
     if not isinstance(text, str) or not isinstance(number, int):
         raise ParserCrashed
-    return Page(number, text, found)
+    return Page(number, text, found, rows)

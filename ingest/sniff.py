@@ -14,18 +14,33 @@ import puremagic
 from ingest import charset
 from ingest.errors import EmptyFile, UnsupportedType
 
+_OFFICE = "application/vnd.openxmlformats-officedocument."
 PDF: Final = "application/pdf"
-DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+DOCX: Final = _OFFICE + "wordprocessingml.document"
+PPTX: Final = _OFFICE + "presentationml.presentation"
+XLSX: Final = _OFFICE + "spreadsheetml.sheet"
 MARKDOWN: Final = "text/markdown"
 HTML: Final = "text/html"
+CSV: Final = "text/csv"
+TSV: Final = "text/tab-separated-values"
 TEXT: Final = "text/plain"
 
 HEAD = 65_536  #: bytes of a file that `media_type` wants to see
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _LOCAL_FILE = b"PK\x03\x04"
+_PACKAGES = {b"word/": DOCX, b"ppt/": PPTX, b"xl/": XLSX}  #: by the folder of their parts
+_OFFICE_NAMES = {
+    **dict.fromkeys((".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), PPTX),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xltx", ".xltm"), XLSX),
+}
 _NOT_PROSE = (b"{\\rtf", b"%!PS", b"\xc5\xd0\xd3\xc6")
-_NAMES = {".md": MARKDOWN, ".markdown": MARKDOWN, ".htm": HTML, ".html": HTML, ".xhtml": HTML}
+_TEXT_NAMES = {
+    **dict.fromkeys((".md", ".markdown"), MARKDOWN),
+    **dict.fromkeys((".htm", ".html", ".xhtml"), HTML),
+    **dict.fromkeys((".tsv", ".tab"), TSV),
+    ".csv": CSV,
+}
 _HTML_START = re.compile(
     r"\s*(?:<\?xml[^>]{0,200}>\s*|<!--.{0,2000}?-->\s*){0,5}<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
@@ -45,26 +60,30 @@ def media_type(head: bytes, name: str) -> str:
     # Spaces before the signature are common in the wild; anything else there is another format.
     if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:5] == b"%PDF-":
         return PDF
-    if _is_docx(head):
-        return DOCX
+    suffix = PurePath(name).suffix.lower()
+    if package := _package(head, suffix):
+        return package
     if not head.startswith(_NOT_PROSE) and (text := _text(head)) is not None:
         if _HTML_START.match(text):
             return HTML
-        return _NAMES.get(PurePath(name).suffix.lower(), TEXT)
+        return _TEXT_NAMES.get(suffix, TEXT)
     raise UnsupportedType(media_type=_other_type(head))
 
 
-def _is_docx(head: bytes) -> bool:
+def _package(head: bytes, suffix: str) -> str | None:
+    """Which Office package it is; where the head does not say, its name does."""
+    named = _OFFICE_NAMES.get(suffix, DOCX)
     if head.startswith(_OLE):
-        return _is_encrypted_package(head)
+        return named if _is_encrypted_package(head) else None
     if not head.startswith(_LOCAL_FILE):
-        return False
+        return None
     names = list(_archive_names(head))
-    if any(name.startswith(b"word/") for name in names):
-        return True
+    for folder, kind in _PACKAGES.items():
+        if any(name.startswith(folder) for name in names):
+            return kind
     # Large parts may come first. Then this much decides, and the parser looks again.
     office = any(name in (b"[Content_Types].xml", b"_rels/.rels") for name in names)
-    return office and len(head) >= HEAD and not any(n.startswith((b"xl/", b"ppt/")) for n in names)
+    return named if office and len(head) >= HEAD else None
 
 
 def _archive_names(head: bytes) -> Iterator[bytes]:

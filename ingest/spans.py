@@ -10,6 +10,7 @@ class Page:
     number: int  #: from 1
     text: str  #: canonical text, kept as it is for ever
     headings: tuple["Heading", ...] = ()
+    tables: tuple["Table", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,15 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of a page that stand under a header row; that row itself is not among them."""
+
+    char_start: int  #: code points
+    char_end: int  #: exclusive
+    header: str  #: the row, as one line
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A part of one page that will become a chunk: `text == page.text[char_start:char_end]`."""
 
@@ -30,3 +40,14 @@ class Passage:
     char_end: int  #: exclusive
     heading: str
     text: str
+    context: str = ""  #: the header row of the table it begins in, if that stands before it
+
+    @property
+    def indexed(self) -> str:
+        """What of it is looked up."""
+        return indexed_text(self.heading, self.context, self.text)
+
+
+def indexed_text(heading: str, context: str, text: str) -> str:
+    """What of a passage is looked up: its text under the titles and the header row above it."""
+    return "\n".join(part for part in (heading, context, text) if part)

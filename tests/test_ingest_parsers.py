@@ -320,6 +320,14 @@ def test_word_documents_that_cannot_be_read(tmp_path: Path) -> None:
     assert len(cases) == 7
 
 
+def test_a_document_with_macros_is_read(tmp_path: Path) -> None:
+    path = word(tmp_path, lambda document: document.add_paragraph("words"))
+    plain = b"openxmlformats-officedocument.wordprocessingml.document.main"
+    macros = b"ms-word.document.macroEnabled.main"
+    repacked(path, "[Content_Types].xml", lambda data: data.replace(plain, macros))
+    assert [page.text for page in read(path, DOCX)] == ["words\n\n"]
+
+
 def test_an_encrypted_entry_is_refused(tmp_path: Path) -> None:
     path = word(tmp_path, lambda document: document.add_paragraph("x"))
     raw = bytearray(path.read_bytes())

@@ -1,6 +1,7 @@
 """The sandboxed child: one request in `argv`, length-prefixed JSON records on standard output.
 
-    {"page": [number, text, [[char_start, level, title], …]]}      any number of these
+    {"page": [number, text, [[char_start, level, title], …],
+              [[char_start, char_end, header], …]]}                 any number of these
     {"boxes": [width, height, [[x0, y0, x1, y1], …]]}   {"image": "base64 of a PNG"}
     {"error": code, "details": {…}}                                 then nothing follows
     {"done": true}                                                  then nothing follows
@@ -26,8 +27,12 @@ from ingest.errors import LecternError, ParserMemory
 MODULES = {
     "application/pdf": "pdf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
     "text/markdown": "markdown",
     "text/html": "html",
+    "text/csv": "delimited",
+    "text/tab-separated-values": "delimited",
     "text/plain": "text",
 }
 _PR_SET_PDEATHSIG = 1
@@ -60,7 +65,8 @@ def _answer(parser: Any, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if request["kind"] == "pages":
         for page in parser.pages(path, request["max_pages"]):
             headings = [(one.char_start, one.level, one.title) for one in page.headings]
-            yield {"page": (page.number, page.text, headings)}
+            tables = [(one.char_start, one.char_end, one.header) for one in page.tables]
+            yield {"page": (page.number, page.text, headings, tables)}
     elif request["kind"] == "boxes":
         place = request["page"], request["char_start"], request["char_end"]
         yield {"boxes": parser.boxes(path, *place)}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
-from ingest.parsers.flow import Block, clean, paged
+from ingest.parsers.flow import Block, clean, header_of, paged
 from ingest.parsers.text import encoding
 from ingest.spans import Page
 
@@ -90,6 +90,7 @@ class _Reader:
         self._pre = 0  # how many <pre> we are in
         self._rows = 0  # how many table rows: a table inside a cell joins the outer row
         self._cells = 0
+        self._header = ""  # the first row of the table we are in
 
     def blocks(self, root: LexborNode | None) -> Iterator[Block]:
         """Blocks of text in document order."""
@@ -130,6 +131,7 @@ class _Reader:
         self._pre -= tag == "pre"
         if tag in _LISTS and not self._rows:
             yield Block("\n")
+            self._header = ""
 
     def _flush(self, edge: str, closed: str = "") -> Iterator[Block]:
         """The text before the `edge` of a block; it is a title if a heading was `closed`."""
@@ -145,5 +147,9 @@ class _Reader:
             return
         level = int(closed[1]) if _HEADING.fullmatch(closed) else 0
         end = "\n" if edge in _TIGHT else "\n\n"
-        yield Block(self._bullet + text + end, level, " ".join(text.split()) if level else "")
+        title = " ".join(text.split()) if level else ""
+        header = self._header if closed == "tr" else ""
+        yield Block(self._bullet + text + end, level, title, header)
         self._bullet = ""
+        if closed == "tr":
+            self._header = self._header or header_of(text)

@@ -13,7 +13,11 @@ from service.cli.errors import ApiError, NoSuchFile, NothingToAdd
 from service.cli.results import seconds
 from service.cli.screen import Screen
 
-KINDS = frozenset({".pdf", ".docx", ".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml"})
+#: What a folder is searched for; what a file is, the service tells from its bytes.
+KINDS = frozenset(
+    ".pdf .docx .docm .pptx .pptm .ppsx .xlsx .xlsm .csv .tsv .tab "
+    ".txt .text .md .markdown .html .htm .xhtml".split()
+)
 POLL_S = 0.4
 OPEN = frozenset({"queued", "running", "cancelling"})
 

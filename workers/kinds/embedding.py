@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from ingest import embed
 from ingest.database import reading
 from ingest.errors import EmbedderMismatch
+from ingest.spans import indexed_text
 from ingest.tables import ChunkRow, CollectionRow, DocumentRow, DocumentStatus, PageRow
 from ingest.vectors import Entry
 from workers.errors import LeaseLost
@@ -86,10 +87,12 @@ def _pending(work: Work) -> list[tuple[ChunkRow, str]]:
         .limit(CHUNKS_PER_WRITE)
     )
     with reading() as session:
-        return [
-            (chunk, f"{chunk.heading}\n{text[chunk.char_start : chunk.char_end]}".strip())
-            for chunk, text in session.execute(query)
-        ]
+        return [(chunk, _indexed(chunk, text)) for chunk, text in session.execute(query)]
+
+
+def _indexed(chunk: ChunkRow, page_text: str) -> str:
+    text = page_text[chunk.char_start : chunk.char_end]
+    return indexed_text(chunk.heading, chunk.context, text)
 
 
 def _claim_embedder(session: Session, work: Work) -> None:

@@ -132,6 +132,7 @@ def _write(work: Work, version_id: str, intake: _Intake) -> None:
                 char_start=passage.char_start,
                 char_end=passage.char_end,
                 heading=passage.heading,
+                context=passage.context,
             )
             for offset, (chunk_id, passage) in enumerate(named)
         )
@@ -139,7 +140,7 @@ def _write(work: Work, version_id: str, intake: _Intake) -> None:
             session,
             str(work.job.collection_id),
             version_id,
-            [(chunk_id, f"{passage.heading}\n{passage.text}") for chunk_id, passage in named],
+            [(chunk_id, passage.indexed) for chunk_id, passage in named],
         )
     intake.chunk_count += len(intake.passages)
     intake.pages.clear()
