@@ -20,9 +20,12 @@ from typing import Any
 
 from ingest.errors import (
     ArchiveBomb,
+    ArchiveTooDeep,
     DamagedDocument,
     EmptyDocument,
+    EmptyFile,
     EncryptedDocument,
+    FileTooLarge,
     LecternError,
     NoTextLayer,
     PageNotFound,
@@ -30,7 +33,9 @@ from ingest.errors import (
     ParserMemory,
     ParserTimeout,
     ReadingCancelled,
+    TooManyMembers,
     TooManyPages,
+    TooMuchText,
     UndecodableText,
     UnsupportedType,
 )
@@ -45,13 +50,18 @@ _ERRORS: dict[str, type[LecternError]] = {
     kind.code: kind
     for kind in (
         ArchiveBomb,
+        ArchiveTooDeep,
         DamagedDocument,
         EmptyDocument,
+        EmptyFile,
         EncryptedDocument,
+        FileTooLarge,
         NoTextLayer,
         PageNotFound,
         ParserMemory,
+        TooManyMembers,
         TooManyPages,
+        TooMuchText,
         UndecodableText,
         UnsupportedType,
     )
@@ -66,6 +76,7 @@ class Limits:
     memory_mb: int  #: address space of the process, some 150 of which are the parser itself
     max_pages: int
     max_characters: int
+    max_bytes: int = 200 << 20  #: of a file inside an archive or a mail
 
     @classmethod
     def from_settings(cls) -> "Limits":
@@ -94,15 +105,15 @@ def records(
             if not isinstance(record, dict):
                 raise ParserCrashed
             if "error" in record:
-                raise _error(record)
+                raise told(str(record["error"]), record.get("details"))
             if "done" in record:
                 return
             yield record
 
 
-def _error(record: dict[str, Any]) -> LecternError:
-    details = record.get("details")
-    kind = _ERRORS.get(str(record["error"]))
+def told(code: str, details: Any) -> LecternError:
+    """The error that a child names; ParserCrashed for what it can't have meant."""
+    kind = _ERRORS.get(code)
     if kind is None or not isinstance(details, dict):
         return ParserCrashed()
     try:

@@ -182,6 +182,18 @@ class ArchiveBomb(Refused):
     code = "archive_bomb"
 
 
+class TooManyMembers(Refused):
+    """The archive holds more than {limit} files."""
+
+    code = "too_many_members"
+
+
+class ArchiveTooDeep(Refused):
+    """The archive lies too deep inside other archives; at most {limit} are opened."""
+
+    code = "archive_too_deep"
+
+
 class TooManyPages(Refused):
     """The document has more than {limit} pages."""
 

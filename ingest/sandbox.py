@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ingest.child import Limits, records
-from ingest.errors import ParserCrashed, TooManyPages, TooMuchText
+from ingest.blobs import Intake
+from ingest.child import Limits, records, told
+from ingest.errors import LecternError, ParserCrashed, TooManyPages, TooMuchText
 from ingest.spans import Heading, Page, Table
 
-__all__ = ["Limits", "PageBoxes", "boxes", "image", "pages"]
+__all__ = ["Limits", "Member", "PageBoxes", "boxes", "image", "members", "pages"]
 
 _MOST_BOXES = 10_000
 _WIDEST_IMAGE = 4_000
@@ -27,6 +28,15 @@ class PageBoxes:
     width: float
     height: float
     boxes: tuple[tuple[float, float, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file inside another one: its bytes, sealed, or why it does not come out."""
+
+    path: str  #: for display only
+    intake: Intake | None = None
+    error: LecternError | None = None
 
 
 def _never() -> bool:
@@ -55,6 +65,43 @@ def pages(
             if characters > limits.max_characters:
                 raise TooMuchText(limit=limits.max_characters)
             yield page
+
+
+def members(
+    path: Path, media_type: str, limits: Limits, cancelled: Callable[[], bool] = _never
+) -> Generator[Member, None, None]:
+    """The files inside an archive or a mail; close the generator to kill the parser.
+
+    Discard or commit the intake of each. Raises StorageFull besides what a parser raises.
+    """
+    request = {"kind": "members", "media_type": media_type, "max_bytes": limits.max_bytes}
+    intake: Intake | None = None
+    with closing(records(path, request, limits, cancelled)) as answers:
+        try:
+            for record in answers:
+                name, data = _slice(record)
+                if data is None:
+                    details = record.get("details")
+                    yield Member(name, error=told(str(record.get("error_inside")), details))
+                    continue
+                intake = intake or Intake(limits.max_bytes)
+                intake.write(data)
+                if record.get("last"):
+                    intake.seal()
+                    whole, intake = intake, None
+                    yield Member(name, whole)
+        finally:
+            if intake is not None:
+                intake.discard()
+
+
+def _slice(record: dict[str, Any]) -> tuple[str, bytes | None]:
+    try:
+        if "error_inside" in record:
+            return str(record["member"]), None
+        return str(record["member"]), b64decode(record["bytes"], validate=True)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ParserCrashed from error
 
 
 def boxes(

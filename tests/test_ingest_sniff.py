@@ -11,6 +11,8 @@ from ingest.errors import EmptyFile, UnsupportedType
 from ingest.sniff import (
     CSV,
     DOCX,
+    EML,
+    EPUB,
     HEAD,
     HTML,
     MARKDOWN,
@@ -19,6 +21,7 @@ from ingest.sniff import (
     TEXT,
     TSV,
     XLSX,
+    ZIP,
     media_type,
 )
 
@@ -108,6 +111,36 @@ def test_the_name_tells_kinds_of_text_apart_and_nothing_else() -> None:
     assert media_type(b"<p>words", "a.html") == HTML
     assert media_type(b"a,b", "a.CSV") == CSV
     assert media_type(b"a\tb", "a.tsv") == media_type(b"a\tb", "a.tab") == TSV
+
+
+def test_other_archives_are_told_apart() -> None:
+    assert media_type(archive("readme.txt"), "report.docx") == ZIP
+    assert media_type(archive(), "nothing.zip") == ZIP
+    assert media_type(archive("META-INF/container.xml", "a.xhtml"), "a") == EPUB
+    for name in ("META-INF/MANIFEST.MF", "AndroidManifest.xml"):
+        with pytest.raises(UnsupportedType):
+            media_type(archive(name, "x.class"), "program.zip")
+
+
+@pytest.mark.parametrize("kind", [EPUB, "application/vnd.oasis.opendocument.text"])
+def test_some_archives_say_what_they_are(kind: str) -> None:
+    made = archive("mimetype", "content.xml", filler=kind.encode())
+    if kind == EPUB:
+        assert media_type(made, "a.zip") == EPUB
+    else:
+        with pytest.raises(UnsupportedType, match=kind):
+            media_type(made, "a.zip")
+
+
+def test_mails_are_told_by_the_fields_that_programs_write() -> None:
+    written = (
+        b"Received: by x\r\n\tfrom y\r\nMessage-ID: <1>\r\nSubject: \xb4\xfa\xb8\xd5\r\n\r\nbody"
+    )
+    assert media_type(written, "a.txt") == EML
+    assert media_type(b"From x@y Mon Apr 1\n" + written, "mbox") == EML
+    assert media_type(b"MIME-Version: 1.0\nSubject: x\n\nbody", "a.eml") == EML
+    assert media_type(b"From: me\nTo: you\nSubject: a memo\n\nbody", "a.txt") == TEXT
+    assert media_type(b"Note: this is\nno mail: at all\n", "a.txt") == TEXT
 
 
 @pytest.mark.parametrize(

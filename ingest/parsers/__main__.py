@@ -3,6 +3,8 @@
     {"page": [number, text, [[char_start, level, title], …],
               [[char_start, char_end, header], …]]}                 any number of these
     {"boxes": [width, height, [[x0, y0, x1, y1], …]]}   {"image": "base64 of a PNG"}
+    {"member": path, "bytes": "base64", "last": true}     a file inside, in slices
+    {"member": path, "error_inside": code, "details": {…}}          one that does not come out
     {"error": code, "details": {…}}                                 then nothing follows
     {"done": true}                                                  then nothing follows
 
@@ -29,6 +31,9 @@ MODULES = {
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/epub+zip": "epub",
+    "application/zip": "unpack",
+    "message/rfc822": "mail",
     "text/markdown": "markdown",
     "text/html": "html",
     "text/csv": "delimited",
@@ -38,14 +43,14 @@ MODULES = {
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _OPEN_FILES = 64
+_SLICE = 4 << 20  #: bytes of a member in one record
 
 
 def main() -> None:
     """Answer the request and exit."""
     request: dict[str, Any] = json.loads(sys.argv[1])
     _die_with(request["parent"])
-    module = MODULES[request["media_type"]] if request["kind"] == "pages" else "view"
-    parser = importlib.import_module(f"ingest.parsers.{module}")
+    parser = importlib.import_module(f"ingest.parsers.{_module(request)}")
     output = _private_output()
     os.nice(request["nice"])
     _limit(request["seconds"], request["memory_mb"])
@@ -60,6 +65,12 @@ def main() -> None:
         _send(output, {"error": ParserMemory.code, "details": limit})
 
 
+def _module(request: dict[str, Any]) -> str:
+    if request["kind"] == "pages":
+        return MODULES[request["media_type"]]
+    return "unpack" if request["kind"] == "members" else "view"
+
+
 def _answer(parser: Any, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     path = Path(request["path"])
     if request["kind"] == "pages":
@@ -67,12 +78,26 @@ def _answer(parser: Any, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
             headings = [(one.char_start, one.level, one.title) for one in page.headings]
             tables = [(one.char_start, one.char_end, one.header) for one in page.tables]
             yield {"page": (page.number, page.text, headings, tables)}
+    elif request["kind"] == "members":
+        for member in parser.members(path, request["media_type"], request["max_bytes"]):
+            yield from _member(member)
     elif request["kind"] == "boxes":
         place = request["page"], request["char_start"], request["char_end"]
         yield {"boxes": parser.boxes(path, *place)}
     elif request["kind"] == "image":
         png = parser.image(path, request["page"], request["width"])
         yield {"image": b64encode(png).decode("ascii")}
+
+
+def _member(member: Any) -> Iterator[dict[str, Any]]:
+    if member.fault is not None:
+        fault = member.fault
+        yield {"member": member.path, "error_inside": fault.code, "details": fault.details}
+        return
+    for begin in range(0, len(member.data), _SLICE):
+        end = begin + _SLICE
+        slice_ = b64encode(member.data[begin:end]).decode("ascii")
+        yield {"member": member.path, "bytes": slice_, "last": end >= len(member.data)}
 
 
 def _die_with(parent: int) -> None:

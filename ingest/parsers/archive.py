@@ -1,11 +1,14 @@
 """A ZIP archive judged before anything is unpacked. Knows Office packages, not what is in them."""
 
 import lzma
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
+from xml.etree.ElementTree import ParseError
 from xml.parsers import expat
 
 from ingest.errors import ArchiveBomb, DamagedDocument, EncryptedDocument, UnsupportedType
@@ -32,15 +35,15 @@ def check_office(path: Path, folder: str) -> None:
     with path.open("rb") as file:
         if file.read(4) == _OLE:
             raise EncryptedDocument  # Office wraps a document with a password in an OLE file
-    check_directory(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            check_entries(archive.infolist())
-            _check_package(archive.infolist(), folder)
-            for entry in archive.infolist():
-                _check_prolog(archive, entry)
-    except BROKEN as error:
-        raise DamagedDocument from error
+        check_directory(file)
+        try:
+            with zipfile.ZipFile(file) as archive:
+                check_entries(archive.infolist())
+                _check_package(archive.infolist(), folder)
+                for entry in archive.infolist():
+                    _check_prolog(archive, entry)
+        except BROKEN as error:
+            raise DamagedDocument from error
 
 
 @contextmanager
@@ -52,6 +55,8 @@ def damage_named(*kinds: type[Exception]) -> Iterator[None]:
     others: tuple[type[Exception], ...] = (*BROKEN, *kinds, *_STUMBLES)
     try:
         yield
+    except ParseError as error:  # expat counts its errors in another way
+        raise DamagedDocument from error
     except SyntaxError as error:
         if getattr(error, "code", None) == _NO_MEMORY:
             raise MemoryError from error
@@ -60,12 +65,12 @@ def damage_named(*kinds: type[Exception]) -> Iterator[None]:
         raise DamagedDocument from error
 
 
-def check_directory(path: Path) -> None:
+def check_directory(file: BinaryIO) -> None:
     """Look at the end record alone: reading a directory of a million entries takes a minute."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        file.seek(max(0, size - 65_557))  # the record and the longest comment
-        tail = file.read()
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 65_557))  # the record and the longest comment
+    tail = file.read()
+    file.seek(0)
     at = tail.rfind(_END)
     if at < 0 or at + 22 > len(tail):
         raise DamagedDocument
@@ -90,9 +95,13 @@ def check_entries(entries: list[zipfile.ZipInfo]) -> None:
     for entry in entries:
         if entry.flag_bits & 1:
             raise EncryptedDocument
-        packed = max(entry.compress_size, 1)
-        if entry.file_size > RATIO_FROM and entry.file_size > MAX_RATIO * packed:
-            raise ArchiveBomb
+        check_entry(entry)
+
+
+def check_entry(entry: zipfile.ZipInfo) -> None:
+    """Refuse an entry that is packed too tightly. Raises ArchiveBomb."""
+    if entry.file_size > RATIO_FROM and entry.file_size > MAX_RATIO * max(entry.compress_size, 1):
+        raise ArchiveBomb
 
 
 def _check_prolog(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:

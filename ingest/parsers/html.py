@@ -29,8 +29,8 @@ _HEADING = re.compile("h[1-6]")
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 _DECLARED = re.compile(rb"<(?:meta[^>]{0,200}|\?xml[^>]{0,100}?)(?:charset|encoding)\s*=\s*[\"']?"
                        rb"([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)  # fmt: skip
-#: What pages claim and what they then mean (WHATWG Encoding §4.2, the ones met here).
-_ENCODINGS = {
+#: What pages and mails claim and what they then mean (WHATWG Encoding §4.2, the ones met here).
+ENCODINGS = {
     "big5": "cp950",
     "big5-hkscs": "big5hkscs",
     "gb2312": "gb18030",
@@ -46,19 +46,25 @@ _ENCODINGS = {
 
 def pages(path: Path, max_pages: int) -> Iterator[Page]:
     """The visible text cut at blocks about every 3,000 characters."""
-    source = clean(path.read_text(encoding(path, _declared(path))))
+    with path.open("rb") as file:
+        declared = declared_encoding(file.read(4_096))
+    source = path.read_text(encoding(path, declared))
+    yield from paged(blocks(source), max_pages)
+
+
+def blocks(source: str) -> Iterator[Block]:
+    """The visible text of a page, or of a part of one."""
     try:
-        tree = LexborHTMLParser(source)
+        tree = LexborHTMLParser(clean(source))
     except SelectolaxError as error:  # any text is HTML: nothing but memory can be wanting
         raise MemoryError from error
-    yield from paged(_Reader().blocks(tree.root), max_pages)
+    yield from _Reader().blocks(tree.root)
 
 
-def _declared(path: Path) -> str:
+def declared_encoding(head: bytes) -> str:
     """The encoding a page claims for itself; it is tried first, not trusted."""
-    with path.open("rb") as file:
-        found = _DECLARED.search(file.read(4_096))
-    return _ENCODINGS.get(found[1].decode("ascii").lower(), "") if found else ""
+    found = _DECLARED.search(head)
+    return ENCODINGS.get(found[1].decode("ascii").lower(), "") if found else ""
 
 
 def _walk(root: LexborNode | None) -> Iterator[tuple[LexborNode, bool]]:

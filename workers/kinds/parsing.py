@@ -12,6 +12,7 @@ from ingest import blobs, lexical, library, sandbox, split, versions
 from ingest.database import new_id, reading
 from ingest.errors import EmptyDocument, ReadingCancelled
 from ingest.settings import settings
+from ingest.sniff import CONTAINERS
 from ingest.spans import Page, Passage
 from ingest.tables import ChunkRow, DocumentRow, DocumentStatus, PageRow, VersionRow
 from workers import jobs
@@ -63,6 +64,7 @@ def parse(work: Work) -> Output:
             "chunks": intake.chunk_count,
             "characters": intake.characters,
             "empty_pages": intake.empty,
+            "holds_files": version.media_type in CONTAINERS,
             "parse_ms": round(1e3 * (time.monotonic() - began)),
         }
     )
