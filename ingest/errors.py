@@ -111,9 +111,15 @@ class EmptyDocument(Refused):
 
 
 class NoTextLayer(Refused):
-    """The PDF holds pictures of text only; no page has a text layer."""
+    """The document holds pictures of text only, and OCR is switched off."""
 
     code = "no_text_layer"
+
+
+class OcrMissing(Refused):
+    """The document holds pictures of text only; reading them needs the extra “ocr” installed."""
+
+    code = "ocr_missing"
 
 
 class FileTooLarge(Refused):

@@ -13,6 +13,8 @@ from typing import Any
 from ingest.blobs import Intake
 from ingest.child import Limits, records, told
 from ingest.errors import LecternError, ParserCrashed, TooManyPages, TooMuchText
+from ingest.layout import Layout
+from ingest.sniff import PDF
 from ingest.spans import Heading, Page, Table
 
 __all__ = ["Limits", "Member", "PageBoxes", "boxes", "image", "members", "pages"]
@@ -109,7 +111,7 @@ def boxes(
 ) -> PageBoxes:
     """The boxes of a span of a PDF's page."""
     place = {"page": page, "char_start": char_start, "char_end": char_end}
-    record = _view(path, {"kind": "boxes", **place}, limits)
+    record = _view(path, {"kind": "boxes", "media_type": PDF, **place}, limits)
     try:
         width, height, found = record["boxes"]
         lines = tuple(
@@ -120,10 +122,13 @@ def boxes(
         raise ParserCrashed from error
 
 
-def image(path: Path, page: int, width: int, limits: Limits | None = None) -> bytes:
-    """A PDF's page as a PNG of at most `width` pixels."""
+def image(
+    path: Path, page: int, width: int, limits: Limits | None = None, media_type: str = PDF
+) -> bytes:
+    """A page of a PDF, or a picture, as a PNG of at most `width` pixels."""
     width = max(1, min(width, _WIDEST_IMAGE))
-    record = _view(path, {"kind": "image", "page": page, "width": width}, limits)
+    request = {"kind": "image", "media_type": media_type, "page": page, "width": width}
+    record = _view(path, request, limits)
     try:
         return b64decode(record["image"], validate=True)
     except (KeyError, TypeError, ValueError) as error:
@@ -138,11 +143,12 @@ def _view(path: Path, request: dict[str, Any], limits: Limits | None) -> dict[st
 
 def _page(record: dict[str, Any]) -> Page:
     try:
-        number, text, headings, tables = record["page"]
+        number, text, headings, tables, plain = record["page"]
         found = tuple(Heading(int(at), int(level), str(title)) for at, level, title in headings)
         rows = tuple(Table(int(start), int(end), str(header)) for start, end, header in tables)
+        layout = None if plain is None else Layout.of(plain)
     except (KeyError, TypeError, ValueError) as error:
         raise ParserCrashed from error
     if not isinstance(text, str) or not isinstance(number, int):
         raise ParserCrashed
-    return Page(number, text, found, rows)
+    return Page(number, text, found, rows, layout)

@@ -27,6 +27,16 @@ HTML: Final = "text/html"
 CSV: Final = "text/csv"
 TSV: Final = "text/tab-separated-values"
 TEXT: Final = "text/plain"
+#: Pictures by their first bytes.
+_PICTURES = (
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
+    (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
+    (re.compile(rb"II[*+]\0|MM\0[*+]"), "image/tiff"),
+    (re.compile(rb"RIFF....WEBP", re.DOTALL), "image/webp"),
+    (re.compile(rb"BM....\0\0\0\0.\0\0\0[\x0c\x28\x6c\x7c]", re.DOTALL), "image/bmp"),
+    (re.compile(rb"GIF8[79]a"), "image/gif"),
+)
+PICTURES: Final = frozenset(kind for _, kind in _PICTURES)
 CONTAINERS: Final = frozenset((ZIP, EML))  #: what is inside becomes documents of their own
 
 HEAD = 65_536  #: bytes of a file that `media_type` wants to see
@@ -81,6 +91,9 @@ def media_type(head: bytes, name: str) -> str:
     suffix = PurePath(name).suffix.lower()
     if head.startswith((_OLE, _LOCAL_FILE, _EMPTY_ARCHIVE)):
         return _package(head, suffix)
+    for signature, kind in _PICTURES:
+        if signature.match(head):
+            return kind
     if _is_mail(head, suffix):
         return EML
     if not head.startswith(_NOT_PROSE) and (text := _text(head)) is not None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ingest.layout import Layout
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -11,6 +13,7 @@ class Page:
     text: str  #: canonical text, kept as it is for ever
     headings: tuple["Heading", ...] = ()
     tables: tuple["Table", ...] = ()
+    layout: Layout | None = None  #: of a page that was read by OCR
 
 
 @dataclass(frozen=True, slots=True)

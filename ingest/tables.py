@@ -61,6 +61,8 @@ class VersionRow(Table):
     page_count: Mapped[int | None]
     character_count: Mapped[int | None]
     empty_pages: Mapped[str] = mapped_column(default="")  #: numbers of pages without text: "3,7"
+    #: Numbers of pages that were read by OCR, likewise.
+    ocr_pages: Mapped[str] = mapped_column(default="", server_default=text("''"))
     created_at: Mapped[float]
 
 

@@ -182,7 +182,7 @@ def job(status: str, **more: Any) -> Record:
 def test_add_reads_a_folder_and_goes_on_after_a_bad_file(
     service: FakeService, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("a.txt", "sub/b.md", "sub/bad.pdf", ".hidden.txt", "picture.png"):
+    for name in ("a.txt", "sub/b.md", "sub/bad.pdf", ".hidden.txt", "program.exe"):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).write_text("words")
 

@@ -16,6 +16,7 @@ from service.cli.screen import Screen
 #: What a folder is searched for; what a file is, the service tells from its bytes.
 KINDS = frozenset(
     ".pdf .docx .docm .pptx .pptm .ppsx .xlsx .xlsm .csv .tsv .tab .epub .eml .zip "
+    ".png .jpg .jpeg .tif .tiff .webp .bmp "
     ".txt .text .md .markdown .html .htm .xhtml".split()
 )
 POLL_S = 0.4

@@ -33,6 +33,7 @@ class _Intake:
     chunk_count: int = 0
     characters: int = 0
     empty: list[int] = field(default_factory=list)
+    ocr: list[int] = field(default_factory=list)
 
     def passing(self, pages: Iterator[Page]) -> Iterator[Page]:
         """Hand pages on to the splitter and keep them for the next write."""
@@ -42,6 +43,8 @@ class _Intake:
             self.characters += len(page.text)
             if not page.text.strip():
                 self.empty.append(page.number)
+            elif page.layout is not None:
+                self.ocr.append(page.number)
             yield page
 
 
@@ -64,6 +67,7 @@ def parse(work: Work) -> Output:
             "chunks": intake.chunk_count,
             "characters": intake.characters,
             "empty_pages": intake.empty,
+            "ocr_pages": intake.ocr,
             "holds_files": version.media_type in CONTAINERS,
             "parse_ms": round(1e3 * (time.monotonic() - began)),
         }
@@ -122,7 +126,12 @@ def _write(work: Work, version_id: str, intake: _Intake) -> None:
     named = [(new_id("chunk"), passage) for passage in intake.passages]
     with work.write() as session:
         session.add_all(
-            PageRow(version_id=version_id, number=page.number, text=page.text)
+            PageRow(
+                version_id=version_id,
+                number=page.number,
+                text=page.text,
+                layout=page.layout.plain() if page.layout else None,
+            )
             for page in intake.pages
         )
         session.add_all(

@@ -73,7 +73,7 @@ def _embed_steps(parsed: dict[str, Any]) -> tuple[NewStep, ...]:
 
 def _result(parsed: dict[str, Any], embeds: list[Step]) -> dict[str, Any]:
     embed_ms = sum(step.output["embed_ms"] for step in embeds if step.output)
-    keys = ("version_id", "pages", "chunks", "characters", "empty_pages")
+    keys = ("version_id", "pages", "chunks", "characters", "empty_pages", "ocr_pages")
     return {
         **{key: parsed[key] for key in keys},
         "timings": {
@@ -85,7 +85,8 @@ def _result(parsed: dict[str, Any], embeds: list[Step]) -> dict[str, Any]:
 
 
 def _extent(parsed: dict[str, Any]) -> dict[str, Any]:
-    return {name: parsed[name] for name in ("version_id", "pages", "characters", "empty_pages")}
+    names = ("version_id", "pages", "characters", "empty_pages", "ocr_pages")
+    return {name: parsed[name] for name in names}
 
 
 def replace(work: Work) -> Output:
@@ -103,7 +104,7 @@ def replace(work: Work) -> Output:
 
 
 def _show(session: Session, read: dict[str, Any]) -> None:
-    extent = Extent(read["pages"], read["characters"], read["empty_pages"])
+    extent = Extent(read["pages"], read["characters"], read["empty_pages"], read["ocr_pages"])
     versions.show(session, read["version_id"], extent)
 
 

@@ -15,9 +15,14 @@ def upgrade() -> None:
         "chunks", sa.Column("context", sa.String(), nullable=False, server_default=sa.text("''"))
     )
     op.add_column("pages", sa.Column("layout", sa.JSON(), nullable=True))
+    op.add_column(
+        "versions",
+        sa.Column("ocr_pages", sa.String(), nullable=False, server_default=sa.text("''")),
+    )
 
 
 def downgrade() -> None:
-    """Forget both."""
+    """Forget it."""
+    op.drop_column("versions", "ocr_pages")
     op.drop_column("pages", "layout")
     op.drop_column("chunks", "context")
