@@ -336,6 +336,7 @@ def test_pages_show_text_picture_and_boxes(client: TestClient, path: str) -> Non
         "page": 1,
         "page_count": 1,
         "text": "Budget",
+        "ocr": False,
     }
     image = client.get(f"{page}/image?width=400")
     assert image.headers["content-type"] == "image/png"

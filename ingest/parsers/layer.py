@@ -17,7 +17,9 @@ _WHOLE_PICTURE = 0.5  #: a scan below an invisible text layer
 _MANY_PATHS = 100  #: letters that were turned into curves
 _MOST_BROKEN = 0.2  #: signs without a meaning
 _FEWEST_LETTERS = 0.35
-_FEWEST_VOWELS = 0.2  #: of Latin letters; languages have 0.3 and more
+_VOWELS = 0.25  #: of Latin letters; languages have 0.3 and more
+#: Where a font tells nothing, TrueType's glyph numbers stand for letters: 29 below ASCII.
+_SHIFTED = {code: code + 29 for code in range(3, 98)}
 _ENOUGH = 100  #: letters that can be judged
 _BROKEN = re.compile("[\ufffd\ue000-\uf8ff\x01-\x08\x0e-\x1f\x7f-\x9f\U000f0000-\U0010ffff]")
 _NO_LETTER = re.compile(r"[\W_]+")
@@ -53,8 +55,12 @@ def _is_garbled(text: str, visible: int, lost: int) -> bool:
     signs = _LEADERS.sub("", text)
     if len(signs) >= _ENOUGH and len(_NO_LETTER.sub("", signs)) < _FEWEST_LETTERS * len(signs):
         return True
-    letters = len(_LATIN.findall(text))
-    return letters >= _ENOUGH and len(_VOWEL.findall(text)) < _FEWEST_VOWELS * letters
+    return _reads_as_language(text.translate(_SHIFTED)) and not _reads_as_language(text)
+
+
+def _reads_as_language(text: str) -> bool:
+    letters, signs = len(_LATIN.findall(text)), len("".join(text.split()))
+    return letters > max(_ENOUGH, signs / 2) and len(_VOWEL.findall(text)) > _VOWELS * letters
 
 
 def _is_hidden(page: PdfPage) -> bool:
