@@ -23,7 +23,15 @@ _END = b"PK\x05\x06"
 _NO_MEMORY = 2  # libxml2's XML_ERR_NO_MEMORY
 _STUMBLES = (LookupError, AttributeError, TypeError, RecursionError)
 #: What a broken archive is met with while it is read.
-BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, EOFError, ValueError)
+BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    NotImplementedError,
+    EOFError,
+    ValueError,
+    OSError,  # a part that begins before its file does
+)
 
 
 def check_office(path: Path, folder: str) -> None:

@@ -19,7 +19,7 @@ _MOST_BROKEN = 0.2  #: signs without a meaning
 _FEWEST_LETTERS = 0.35
 _VOWELS = 0.25  #: of Latin letters; languages have 0.3 and more
 #: Where a font tells nothing, TrueType's glyph numbers stand for letters: 29 below ASCII.
-_SHIFTED = {code: code + 29 for code in range(3, 98)}
+_SHIFTED = {code: code + 29 for code in range(0x44, 0x5E)}
 _ENOUGH = 100  #: letters that can be judged
 _BROKEN = re.compile("[\ufffd\ue000-\uf8ff\x01-\x08\x0e-\x1f\x7f-\x9f\U000f0000-\U0010ffff]")
 _NO_LETTER = re.compile(r"[\W_]+")
@@ -55,7 +55,7 @@ def _is_garbled(text: str, visible: int, lost: int) -> bool:
     signs = _LEADERS.sub("", text)
     if len(signs) >= _ENOUGH and len(_NO_LETTER.sub("", signs)) < _FEWEST_LETTERS * len(signs):
         return True
-    return _reads_as_language(text.translate(_SHIFTED)) and not _reads_as_language(text)
+    return not _reads_as_language(text) and _reads_as_language(text.translate(_SHIFTED))
 
 
 def _reads_as_language(text: str) -> bool:

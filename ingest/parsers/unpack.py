@@ -122,7 +122,7 @@ def _entry(
     else:
         try:
             data = archive.read(entry)
-        except (*BROKEN, RuntimeError, OSError):
+        except (*BROKEN, RuntimeError):
             yield Member(place.path, fault=DamagedDocument())
             return
         yield from _file(data, place, budget)

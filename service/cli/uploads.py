@@ -161,6 +161,18 @@ def report(screen: Screen, uploads: Iterable[Upload]) -> None:
             screen.note(f"✗ {upload.path.name}: {message} ({code})", "red")
         elif upload.document:
             screen.line(f"✓ {upload.document['name']}  {_extent(upload)}")
+            _report_inside(screen, upload)
+
+
+def _report_inside(screen: Screen, upload: Upload) -> None:
+    """What an archive or a mail brought along; those documents are read after it."""
+    inside = ((upload.job or {}).get("result") or {}).get("members", [])
+    refused = [member for member in inside if "error" in member]
+    if taken := len(inside) - len(refused):
+        screen.note(f"  documents from inside: {taken}; they are read next, see lectern jobs")
+    for member in refused:
+        code, message = member["error"]["code"], member["error"]["message"]
+        screen.note(f"  ✗ {member['path']}: {message} ({code})", "red")
 
 
 def _extent(upload: Upload) -> str:

@@ -37,7 +37,7 @@ def plan(job: Job, steps: Sequence[Step]) -> Plan:
     done = [step for step in embeds if step.status is StepStatus.DONE]
     if not embeds:
         begun = _embed_steps(parsed)
-        if parsed["holds_files"] and not job.params.get("inside"):
+        if parsed.get("holds_files") and not job.params.get("inside"):
             begun += (NewStep("unpack", 0, {"version_id": parsed["version_id"]}),)
         return Plan(Progress(0, parsed["chunks"], "embedding"), steps=begun)
     chunks = sum(step.output["chunks"] for step in done if step.output)
@@ -73,9 +73,9 @@ def _embed_steps(parsed: dict[str, Any]) -> tuple[NewStep, ...]:
 
 def _result(parsed: dict[str, Any], embeds: list[Step]) -> dict[str, Any]:
     embed_ms = sum(step.output["embed_ms"] for step in embeds if step.output)
-    keys = ("version_id", "pages", "chunks", "characters", "empty_pages", "ocr_pages")
     return {
-        **{key: parsed[key] for key in keys},
+        **_extent(parsed),
+        "chunks": parsed["chunks"],
         "timings": {
             "parse_ms": parsed["parse_ms"],
             "embed_ms": embed_ms,
@@ -85,8 +85,8 @@ def _result(parsed: dict[str, Any], embeds: list[Step]) -> dict[str, Any]:
 
 
 def _extent(parsed: dict[str, Any]) -> dict[str, Any]:
-    names = ("version_id", "pages", "characters", "empty_pages", "ocr_pages")
-    return {name: parsed[name] for name in names}
+    names = ("version_id", "pages", "characters", "empty_pages")
+    return {**{name: parsed[name] for name in names}, "ocr_pages": parsed.get("ocr_pages", [])}
 
 
 def replace(work: Work) -> Output:
@@ -104,7 +104,9 @@ def replace(work: Work) -> Output:
 
 
 def _show(session: Session, read: dict[str, Any]) -> None:
-    extent = Extent(read["pages"], read["characters"], read["empty_pages"], read["ocr_pages"])
+    extent = Extent(
+        read["pages"], read["characters"], read["empty_pages"], read.get("ocr_pages", [])
+    )
     versions.show(session, read["version_id"], extent)
 
 
