@@ -20,17 +20,23 @@ from typing import Any
 
 from ingest.errors import (
     ArchiveBomb,
+    ArchiveTooDeep,
     DamagedDocument,
     EmptyDocument,
+    EmptyFile,
     EncryptedDocument,
+    FileTooLarge,
     LecternError,
     NoTextLayer,
+    OcrMissing,
     PageNotFound,
     ParserCrashed,
     ParserMemory,
     ParserTimeout,
     ReadingCancelled,
+    TooManyMembers,
     TooManyPages,
+    TooMuchText,
     UndecodableText,
     UnsupportedType,
 )
@@ -45,13 +51,19 @@ _ERRORS: dict[str, type[LecternError]] = {
     kind.code: kind
     for kind in (
         ArchiveBomb,
+        ArchiveTooDeep,
         DamagedDocument,
         EmptyDocument,
+        EmptyFile,
         EncryptedDocument,
+        FileTooLarge,
         NoTextLayer,
+        OcrMissing,
         PageNotFound,
         ParserMemory,
+        TooManyMembers,
         TooManyPages,
+        TooMuchText,
         UndecodableText,
         UnsupportedType,
     )
@@ -66,12 +78,22 @@ class Limits:
     memory_mb: int  #: address space of the process, some 150 of which are the parser itself
     max_pages: int
     max_characters: int
+    max_bytes: int = 200 << 20  #: of a file inside an archive or a mail
+    ocr_pages: int = 1_000  #: that may be read by OCR; 0: none
+    ocr_seconds: float = 60.0  #: more, for each page that was
 
     @classmethod
     def from_settings(cls) -> "Limits":
         """The limits this installation is configured with."""
         ours = settings()
-        return cls(ours.parser_seconds, ours.parser_memory_mb, ours.max_pages, ours.max_characters)
+        return cls(
+            ours.parser_seconds,
+            ours.parser_memory_mb,
+            ours.max_pages,
+            ours.max_characters,
+            ocr_pages=ours.ocr_pages,
+            ocr_seconds=ours.ocr_seconds,
+        )
 
 
 def records(
@@ -94,15 +116,18 @@ def records(
             if not isinstance(record, dict):
                 raise ParserCrashed
             if "error" in record:
-                raise _error(record)
+                raise told(str(record["error"]), record.get("details"))
             if "done" in record:
                 return
+            if "ocr" in record:
+                reader.renew()
+                continue
             yield record
 
 
-def _error(record: dict[str, Any]) -> LecternError:
-    details = record.get("details")
-    kind = _ERRORS.get(str(record["error"]))
+def told(code: str, details: Any) -> LecternError:
+    """The error that a child names; ParserCrashed for what it can't have meant."""
+    kind = _ERRORS.get(code)
     if kind is None or not isinstance(details, dict):
         return ParserCrashed()
     try:
@@ -118,6 +143,8 @@ def _request(path: Path, request: dict[str, Any], limits: Limits) -> dict[str, A
         "parent": os.getpid(),
         "seconds": max(1, round(limits.seconds)),
         "memory_mb": limits.memory_mb,
+        "ocr_pages": limits.ocr_pages,
+        "ocr_seconds": max(1, round(limits.ocr_seconds)),
         "nice": 10 if request["kind"] == "pages" else 0,  # somebody waits for a picture
     }
 
@@ -182,6 +209,10 @@ class _Reader:
                 self._buffer += chunk
             elif self._left <= 0:
                 raise ParserTimeout(seconds=self._limits.seconds)
+
+    def renew(self) -> None:
+        """A page is about to be read by OCR, which takes longer than all else."""
+        self._left = min(self._left + self._limits.ocr_seconds, self._limits.seconds)
 
     def _look_up(self) -> None:
         if time.monotonic() - self._asked >= _POLL_SECONDS:

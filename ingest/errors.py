@@ -111,9 +111,15 @@ class EmptyDocument(Refused):
 
 
 class NoTextLayer(Refused):
-    """The PDF holds pictures of text only; no page has a text layer."""
+    """The document holds pictures of text only, and OCR is switched off."""
 
     code = "no_text_layer"
+
+
+class OcrMissing(Refused):
+    """The document holds pictures of text only; reading them needs the extra “ocr” installed."""
+
+    code = "ocr_missing"
 
 
 class FileTooLarge(Refused):
@@ -180,6 +186,18 @@ class ArchiveBomb(Refused):
     """The document unpacks to far more than its size allows."""
 
     code = "archive_bomb"
+
+
+class TooManyMembers(Refused):
+    """The archive holds more than {limit} files."""
+
+    code = "too_many_members"
+
+
+class ArchiveTooDeep(Refused):
+    """The archive lies too deep inside other archives; at most {limit} are opened."""
+
+    code = "archive_too_deep"
 
 
 class TooManyPages(Refused):

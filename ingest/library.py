@@ -19,6 +19,7 @@ from ingest.errors import (
     DocumentNotFound,
     PageNotFound,
 )
+from ingest.layout import Layout
 from ingest.names import file_name, one_line
 from ingest.records import Collection, Document, Original, PageText
 from ingest.tables import (
@@ -144,7 +145,8 @@ def page(
     if found is None:
         raise PageNotFound(id=document_id, page=number)
     row, version = found
-    return PageText(document_id, version.id, number, version.page_count, row.text)
+    layout = Layout.of(row.layout) if row.layout else None
+    return PageText(document_id, version.id, number, version.page_count, row.text, layout)
 
 
 def page_texts(session: Session, document_id: str, characters: int) -> list[str]:
@@ -203,7 +205,7 @@ def forget_content(session: Session, document_id: str, code: str, message: str) 
     version = session.get_one(VersionRow, row.current_version_id)
     clear_contents(session, [version.id])
     version.page_count = version.character_count = None
-    version.empty_pages = ""
+    version.empty_pages = version.ocr_pages = ""
     if row.status != DocumentStatus.DELETING:
         row.status = DocumentStatus.FAILED
         row.error_code, row.error_message = code, message

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ingest.layout import Layout
 from ingest.tables import CollectionRow, DocumentRow, DocumentStatus, VersionRow
 
 
@@ -47,6 +48,7 @@ class Version:
     page_count: int | None  #: None until it has been read
     character_count: int | None
     empty_pages: list[int]
+    ocr_pages: list[int]  #: read by OCR
     created_at: float
 
     @classmethod
@@ -60,7 +62,8 @@ class Version:
             size=row.size,
             page_count=row.page_count,
             character_count=row.character_count,
-            empty_pages=[int(number) for number in row.empty_pages.split(",") if number],
+            empty_pages=_numbers(row.empty_pages),
+            ocr_pages=_numbers(row.ocr_pages),
             created_at=row.created_at,
         )
 
@@ -102,6 +105,10 @@ class Document:
         return {**asdict(self), "version": self.version.public() if self.version else None}
 
 
+def _numbers(listed: str) -> list[int]:
+    return [int(number) for number in listed.split(",") if number]
+
+
 def _error(row: DocumentRow) -> dict[str, str] | None:
     if row.error_code is None:
         return None
@@ -117,7 +124,9 @@ class PageText:
     page: int
     page_count: int | None
     text: str
+    layout: Layout | None = None  #: of a page that was read by OCR
 
     def public(self) -> dict[str, Any]:
         """The page as the REST interface shows it."""
-        return asdict(self)
+        shown = {key: value for key, value in asdict(self).items() if key != "layout"}
+        return {**shown, "ocr": self.layout is not None}

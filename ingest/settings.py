@@ -21,6 +21,8 @@ class Settings(BaseSettings):
     max_pages: int = Field(5_000, description="pages a document may have")
     max_characters: int = Field(30_000_000, description="characters a document may have")
     parser_seconds: int = Field(300, description="wall-clock limit of one parser process")
+    ocr_pages: int = Field(1_000, description="pages of a document that OCR may read; 0: no OCR")
+    ocr_seconds: int = Field(60, description="more time for each page that OCR reads")
     parser_memory_mb: int = Field(2_048, description="address-space limit of one parser process")
 
     @property

@@ -16,6 +16,7 @@ from itertools import pairwise
 from ingest.spans import Heading, Page, Passage
 
 SEPARATOR = " › "
+LONGEST_CONTEXT = 200  #: characters of a header row that go with each piece of its table
 
 _CLOSERS = "」』”’）》】\"')\\]"
 #: Places to cut after, best first. Each is linear: no part of a match can start twice.
@@ -58,13 +59,20 @@ def passages(
                 begin = part.start + len(text) - len(text.lstrip())
                 if text := text.strip():
                     title = SEPARATOR.join(heading.title for heading in path)
-                    yield Passage(page.number, begin, begin + len(text), title, text)
+                    context = _context(page, begin)
+                    yield Passage(page.number, begin, begin + len(text), title, text, context)
 
 
 def cuts(text: str, size: int) -> list[tuple[int, int]]:
     """Spans of at most `size` characters that cover `text` without a gap, cut as passages are."""
     parts = _Cutter(text, len, size).cut(0, len(text))
     return [(part.start, part.end) for part in parts]
+
+
+def _context(page: Page, at: int) -> str:
+    """The header row of the table whose rows `at` is among."""
+    within = (table for table in page.tables if table.char_start <= at < table.char_end)
+    return next((table.header[:LONGEST_CONTEXT] for table in within), "")
 
 
 def _sections(page: Page) -> Iterator[tuple[int, int, list[Heading]]]:

@@ -1,8 +1,9 @@
 """The library's tables. Times are seconds since the epoch; ids come from `database.new_id`."""
 
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ingest.database import Table
@@ -60,6 +61,8 @@ class VersionRow(Table):
     page_count: Mapped[int | None]
     character_count: Mapped[int | None]
     empty_pages: Mapped[str] = mapped_column(default="")  #: numbers of pages without text: "3,7"
+    #: Numbers of pages that were read by OCR, likewise.
+    ocr_pages: Mapped[str] = mapped_column(default="", server_default=text("''"))
     created_at: Mapped[float]
 
 
@@ -73,6 +76,7 @@ class PageRow(Table):
     )
     number: Mapped[int] = mapped_column(primary_key=True)  #: from 1
     text: Mapped[str]
+    layout: Mapped[dict[str, Any] | None] = mapped_column(JSON)  #: where OCR saw its lines
 
 
 class ChunkRow(Table):
@@ -91,5 +95,7 @@ class ChunkRow(Table):
     char_start: Mapped[int]  #: code points of the page's text
     char_end: Mapped[int]  #: exclusive
     heading: Mapped[str]  #: titles above it, joined by " › "
+    #: The header row of the table it begins in.
+    context: Mapped[str] = mapped_column(default="", server_default=text("''"))
     embedding: Mapped[bytes | None] = mapped_column(LargeBinary)  #: float16, little endian
     indexed: Mapped[bool] = mapped_column(default=False)

@@ -26,6 +26,7 @@ class Extent:
     pages: int
     characters: int
     empty_pages: Sequence[int]
+    ocr_pages: Sequence[int] = ()  #: read by OCR
 
 
 def listing(session: Session, document_id: str) -> list[Version]:
@@ -84,6 +85,7 @@ def show(session: Session, version_id: str, extent: Extent) -> None:
     document = session.get_one(DocumentRow, version.document_id, with_for_update=True)
     version.page_count, version.character_count = extent.pages, extent.characters
     version.empty_pages = ",".join(map(str, extent.empty_pages))
+    version.ocr_pages = ",".join(map(str, extent.ocr_pages))
     current = session.get_one(VersionRow, document.current_version_id)
     if version.number >= current.number:
         document.current_version_id = version.id

@@ -2,13 +2,15 @@
 
 from ingest.context import OPENING, TITLE, indexed_text
 from ingest.sniff import MARKDOWN, PDF
+from ingest.spans import Passage
 
 PAGE = "Northbank Water\nConsolidated Balance Sheets\n2022 2021\nMains 7 8\nTotal 15"
 
 
 def indexed(text: str, heading: str = "", media_type: str = PDF, page: str = PAGE) -> str:
     start = page.index(text)
-    return indexed_text(page, (start, start + len(text)), heading, media_type)
+    passage = Passage(1, start, start + len(text), heading, text)
+    return indexed_text(passage, page, media_type)
 
 
 def test_the_rest_of_a_table_is_indexed_with_what_its_page_opens_with() -> None:
@@ -38,3 +40,9 @@ def test_an_opening_is_cut_between_words() -> None:
     assert set(opening.split()) == {"word"}
     unbroken = indexed("終", page="長" * 400 + "終").split("\n")
     assert unbroken[0] == "長" * OPENING
+
+
+def test_a_piece_of_a_table_has_its_header_row() -> None:
+    start = PAGE.index("Mains")
+    piece = Passage(1, start, start + 9, "Money", "Mains 7 8", context="What | 2022 | 2021")
+    assert indexed_text(piece, PAGE, MARKDOWN) == "Money\nWhat | 2022 | 2021\nMains 7 8"

@@ -137,6 +137,7 @@ def test_public_documents_show_their_version() -> None:
         "page_count": 3,
         "character_count": 8,
         "empty_pages": [2],
+        "ocr_pages": [],
     }
 
 

@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import docx
@@ -201,8 +202,10 @@ def test_pdfs_that_cannot_be_read(tmp_path: Path) -> None:
     whole = pdf(tmp_path, line("x")).read_bytes()
     with pytest.raises(DamagedDocument):
         read(written(tmp_path, whole[: len(whole) // 3]), PDF)
-    with pytest.raises(NoTextLayer):
+    with pytest.raises(EmptyDocument):
         read(pdf(tmp_path, blank, blank), PDF)
+    with pytest.raises(NoTextLayer):
+        read(pdf(tmp_path, blank), PDF, replace(LIMITS, ocr_pages=0))
     with pytest.raises(TooManyPages, match="2 pages"):
         read(pdf(tmp_path, blank, blank, blank), PDF, Limits(60, 2_048, 2, 100))
 
@@ -318,6 +321,14 @@ def test_word_documents_that_cannot_be_read(tmp_path: Path) -> None:
     )
     expect(word(tmp_path, lambda document: None), EmptyDocument)
     assert len(cases) == 7
+
+
+def test_a_document_with_macros_is_read(tmp_path: Path) -> None:
+    path = word(tmp_path, lambda document: document.add_paragraph("words"))
+    plain = b"openxmlformats-officedocument.wordprocessingml.document.main"
+    macros = b"ms-word.document.macroEnabled.main"
+    repacked(path, "[Content_Types].xml", lambda data: data.replace(plain, macros))
+    assert [page.text for page in read(path, DOCX)] == ["words\n\n"]
 
 
 def test_an_encrypted_entry_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,22 @@ import pytest
 
 from ingest import charset
 from ingest.errors import EmptyFile, UnsupportedType
-from ingest.sniff import DOCX, HEAD, HTML, MARKDOWN, PDF, TEXT, media_type
+from ingest.sniff import (
+    CSV,
+    DOCX,
+    EML,
+    EPUB,
+    HEAD,
+    HTML,
+    MARKDOWN,
+    PDF,
+    PPTX,
+    TEXT,
+    TSV,
+    XLSX,
+    ZIP,
+    media_type,
+)
 
 CHINESE = "本辦法所稱之員工，係指受僱於本公司之人員。請假應於三日前提出。碁銹裏恒粧嫺"
 SIMPLIFIED = "本办法所称的员工，是指受雇于本公司的人员。请假应当在三天之前提出。"
@@ -27,19 +42,18 @@ def test_a_pdf_is_told_by_its_signature_whatever_its_name(lead: bytes) -> None:
     assert media_type(lead + b"%PDF-1.7\n%\xe2\xe3\xcf\xd3", "notes.txt") == PDF
 
 
-def test_a_word_document_is_told_from_other_archives() -> None:
-    word = archive("[Content_Types].xml", "_rels/.rels", "word/document.xml")
-    sheet = archive("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml")
-    assert media_type(word, "anything.zip") == DOCX
-    for other in (sheet, archive("readme.txt"), archive("[Content_Types].xml", "ppt/x.xml")):
-        with pytest.raises(UnsupportedType):
-            media_type(other, "report.docx")
+@pytest.mark.parametrize(("folder", "kind"), [("word", DOCX), ("ppt", PPTX), ("xl", XLSX)])
+def test_office_packages_are_told_by_their_parts(folder: str, kind: str) -> None:
+    made = archive("[Content_Types].xml", "_rels/.rels", f"{folder}/main.xml")
+    assert media_type(made, "anything.zip") == kind
 
 
 def test_a_word_document_may_begin_with_a_large_part() -> None:
     made = archive("[Content_Types].xml", "docProps/thumbnail.jpeg", "word/document.xml",
                    filler=os.urandom(HEAD))  # fmt: skip
     assert media_type(made[:HEAD], "report.docx") == DOCX
+    assert media_type(made[:HEAD], "report.PPTX") == PPTX
+    assert media_type(made[:HEAD], "report.xlsm") == XLSX
 
 
 def test_a_word_document_with_a_password_goes_to_the_parser_that_says_so() -> None:
@@ -95,6 +109,38 @@ def test_the_name_tells_kinds_of_text_apart_and_nothing_else() -> None:
     assert media_type(prose, "a.md") == media_type(prose, "A.MARKDOWN") == MARKDOWN
     assert media_type(prose, "a.txt") == media_type(prose, "a") == TEXT
     assert media_type(b"<p>words", "a.html") == HTML
+    assert media_type(b"a,b", "a.CSV") == CSV
+    assert media_type(b"a\tb", "a.tsv") == media_type(b"a\tb", "a.tab") == TSV
+
+
+def test_other_archives_are_told_apart() -> None:
+    assert media_type(archive("readme.txt"), "report.docx") == ZIP
+    assert media_type(archive(), "nothing.zip") == ZIP
+    assert media_type(archive("META-INF/container.xml", "a.xhtml"), "a") == EPUB
+    for name in ("META-INF/MANIFEST.MF", "AndroidManifest.xml"):
+        with pytest.raises(UnsupportedType):
+            media_type(archive(name, "x.class"), "program.zip")
+
+
+@pytest.mark.parametrize("kind", [EPUB, "application/vnd.oasis.opendocument.text"])
+def test_some_archives_say_what_they_are(kind: str) -> None:
+    made = archive("mimetype", "content.xml", filler=kind.encode())
+    if kind == EPUB:
+        assert media_type(made, "a.zip") == EPUB
+    else:
+        with pytest.raises(UnsupportedType, match=kind):
+            media_type(made, "a.zip")
+
+
+def test_mails_are_told_by_the_fields_that_programs_write() -> None:
+    written = (
+        b"Received: by x\r\n\tfrom y\r\nMessage-ID: <1>\r\nSubject: \xb4\xfa\xb8\xd5\r\n\r\nbody"
+    )
+    assert media_type(written, "a.txt") == EML
+    assert media_type(b"From x@y Mon Apr 1\n" + written, "mbox") == EML
+    assert media_type(b"MIME-Version: 1.0\nSubject: x\n\nbody", "a.eml") == EML
+    assert media_type(b"From: me\nTo: you\nSubject: a memo\n\nbody", "a.txt") == TEXT
+    assert media_type(b"Note: this is\nno mail: at all\n", "a.txt") == TEXT
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def job(status: str, **more: Any) -> Record:
 def test_add_reads_a_folder_and_goes_on_after_a_bad_file(
     service: FakeService, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("a.txt", "sub/b.md", "sub/bad.pdf", ".hidden.txt", "picture.png"):
+    for name in ("a.txt", "sub/b.md", "sub/bad.pdf", ".hidden.txt", "program.exe"):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).write_text("words")
 
@@ -206,7 +206,29 @@ def test_add_reads_a_folder_and_goes_on_after_a_bad_file(
     assert "2 of 3 files in “Library”" in told.err
     sent = [seen["body"] for route, seen in service.asked if route.endswith("/documents")]
     assert len(sent) == 3
-    assert not any(b".hidden" in body or b".png" in body for body in sent)
+    assert not any(b".hidden" in body or b".exe" in body for body in sent)
+
+
+def test_add_tells_what_an_archive_brought(
+    service: FakeService, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "all.zip").write_bytes(b"PK")
+    refused = {"code": "unsupported_type", "message": "Files of this kind can't be read."}
+    inside = [{"path": "a.txt", "document_id": "doc_2", "duplicate": False}]
+    result = {"members": [*inside, {"path": "b/c.exe", "error": refused}]}
+    service.routes = {
+        "GET /v1/collections": {"collections": [LIBRARY]},
+        "POST /v1/collections/col_1/documents": (
+            202,
+            {"documents": [{**REPORT, "duplicate": False}], "jobs": [job("queued")]},
+        ),
+        "GET /v1/jobs/job_1": job("succeeded", result=result),
+        "GET /v1/documents/doc_1": REPORT,
+    }
+    assert main(["add", str(tmp_path / "all.zip"), "--url", service.url]) == 0
+    told = capsys.readouterr().err
+    assert "documents from inside: 1" in told
+    assert "✗ b/c.exe: Files of this kind can't be read. (unsupported_type)" in told
 
 
 def test_add_as_json_without_waiting(

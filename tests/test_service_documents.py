@@ -319,10 +319,11 @@ def pdf() -> bytes:
     return file.getvalue()
 
 
-def put_page(document: dict[str, Any], text: str) -> None:
+def put_page(document: dict[str, Any], text: str, layout: dict[str, Any] | None = None) -> None:
+    version_id = document["version"]["id"]
     with writing() as session:
-        session.get_one(VersionRow, document["version"]["id"]).page_count = 1
-        session.add(PageRow(version_id=document["version"]["id"], number=1, text=text))
+        session.get_one(VersionRow, version_id).page_count = 1
+        session.add(PageRow(version_id=version_id, number=1, text=text, layout=layout))
     set_status(document["id"], DocumentStatus.READY)
 
 
@@ -336,6 +337,7 @@ def test_pages_show_text_picture_and_boxes(client: TestClient, path: str) -> Non
         "page": 1,
         "page_count": 1,
         "text": "Budget",
+        "ocr": False,
     }
     image = client.get(f"{page}/image?width=400")
     assert image.headers["content-type"] == "image/png"
@@ -347,6 +349,22 @@ def test_pages_show_text_picture_and_boxes(client: TestClient, path: str) -> Non
     for hostile in ("0", "-1", "9" * 30, "x"):
         answer = client.get(f"/v1/documents/{document['id']}/pages/{hostile}")
         assert problem(answer) == (422, "invalid_request")
+
+
+def test_words_that_ocr_read_are_boxed_as_it_saw_them(client: TestClient, path: str) -> None:
+    drawn = io.BytesIO()
+    image = pytest.importorskip("PIL.Image")
+    image.new("RGB", (200, 100), "white").save(drawn, "PNG")
+    document = upload(client, path, a_png=drawn.getvalue()).json()["documents"][0]
+    assert document["media_type"] == "image/png"
+    layout = {"width": 200.0, "height": 100.0, "lines": [[0, 10, 20, 30, 120, 40]]}
+    put_page(document, "0123456789", layout)
+    page = f"/v1/documents/{document['id']}/pages/1"
+    assert client.get(page).json()["ocr"] is True
+    boxes = client.get(f"{page}/boxes?char_start=5&char_end=7").json()
+    assert boxes == {"width": 200.0, "height": 100.0, "boxes": [[70.0, 30.0, 90.0, 40.0]]}
+    shown = client.get(f"{page}/image?width=100")
+    assert int.from_bytes(shown.content[16:20], "big") == 100
 
 
 def test_other_documents_have_no_pictures(client: TestClient, path: str) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 HEAVY = (
     "chromadb",
     "docx",
+    "openpyxl",
+    "pptx",
     "langchain",
     "langchain_core",
     "langchain_openai",

@@ -1,9 +1,12 @@
 """Reading a document, step by step, after anything that may come between."""
 
+import io
+
+import pypdfium2
 import pytest
 from fakes import Office, first_step, new_collection, pdf, prose, read, ready_steps, set_step, store
 
-from ingest import blobs, embed, library
+from ingest import blobs, embed, lexical, library
 from ingest.database import reading, writing
 from ingest.errors import IndexUnavailable
 from ingest.search import Scope, find
@@ -36,6 +39,34 @@ def chunks_of(document: library.Document) -> list[ChunkRow]:
 def again(document: library.Document) -> library.Document:
     with reading() as session:
         return library.document(session, document.id)
+
+
+def test_a_scan_is_read_and_its_pages_say_how(office: Office, collection: str) -> None:
+    pytest.importorskip("rapidocr")
+    words = "Twelve boats left the harbour before the storm"
+    picture = pypdfium2.PdfDocument(pdf(words))[0].render(scale=1.5).to_pil()
+    body = io.BytesIO()
+    picture.crop((0, 0, 600, 150)).save(body, "PNG")
+    document = read(office, collection, body.getvalue(), "scan.png")
+    version = document.version
+    assert version
+    assert (document.status, version.ocr_pages, version.empty_pages) == ("ready", [1], [])
+    with reading() as session:
+        page = library.page(session, document.id, 1)
+    assert page.text == words
+    assert page.layout
+    assert len(page.layout.boxes(0, len(words))) == 1
+
+
+def test_pieces_of_a_table_are_found_by_its_header(office: Office, collection: str) -> None:
+    rows = "".join(f"item {number},{number * 7}\n" for number in range(200))
+    document = read(office, collection, f"Zanzibar,Amount\n{rows}", "table.csv")
+    later = [chunk for chunk in chunks_of(document) if chunk.context]
+    assert later
+    assert {chunk.context for chunk in later} == {"Zanzibar | Amount"}
+    with reading() as session:
+        found = lexical.search(session, collection, "Zanzibar", 1_000)
+    assert len(found) == len(chunks_of(document))
 
 
 def test_a_document_becomes_pages_chunks_and_vectors(office: Office, collection: str) -> None:

@@ -214,6 +214,7 @@ def test_the_whole_document_is_read_and_the_result_says_so(office: Office) -> No
         "pages_total": 10,
         "pages_read": [[1, 4], [6, 10]],
         "pages_empty": [5],
+        "pages_ocr": [],
         "characters_total": characters,
         "characters_read": characters,
     }

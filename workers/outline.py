@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from ingest.records import Version
 from ingest.split import SEPARATOR
 from ingest.tables import ChunkRow
 
@@ -87,14 +88,15 @@ def spans_of(
 
 
 def coverage(
-    chunks: Sequence[ChunkRow], pages: Mapping[int, str], empty: Sequence[int]
+    chunks: Sequence[ChunkRow], pages: Mapping[int, str], version: Version
 ) -> dict[str, Any]:
-    """Which pages are read, and how many of the characters that are no white space."""
+    """Which pages are read, and how; and how many of the characters that are no white space."""
     texts = (pages[chunk.page][chunk.char_start : chunk.char_end] for chunk in chunks)
     return {
         "pages_total": len(pages),
         "pages_read": list(_ranges(sorted({chunk.page for chunk in chunks}))),
-        "pages_empty": list(empty),
+        "pages_empty": version.empty_pages,
+        "pages_ocr": version.ocr_pages,
         "characters_total": sum(map(_visible, pages.values())),
         "characters_read": sum(map(_visible, texts)),
     }

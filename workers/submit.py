@@ -28,25 +28,34 @@ from workers.wishes import PLAIN, Wish
 MOST_DOCUMENTS = 200  #: that one job may be about
 
 
-def read(document_id: str, version_id: str | None = None, wish: Wish = PLAIN) -> Job:
-    """Read a stored document, or a version that takes its place: parse, chunk, embed, index."""
+def read(
+    document_id: str, version_id: str | None = None, wish: Wish = PLAIN, *, inside: bool = False
+) -> Job:
+    """Read a stored document, or a version that takes its place: parse, chunk, embed, index.
+
+    What came from `inside` another document is not unpacked once more.
+    """
     with writing() as session:
         document = subjects.document(session, document_id)
         new = version_id not in (None, document.current_version_id)
-        given = {"version_id": version_id} if new else {}
+        given: dict[str, Any] = {"version_id": version_id} if new else {}
+        if inside:
+            given["inside"] = True
         row = add_job(session, JobKind.READ, document.collection_id, given, document_id)
         job = wish.grant(row)
     dispatcher.dispatch()
     return job
 
 
-def read_new(document: Document, duplicate: bool, wish: Wish = PLAIN) -> Job | None:
+def read_new(
+    document: Document, duplicate: bool, wish: Wish = PLAIN, *, inside: bool = False
+) -> Job | None:
     """The job that reads a file that has come in: a new one unless there is one already."""
     if not duplicate:
-        return read(document.id, wish=wish)
+        return read(document.id, wish=wish, inside=inside)
     found = listing(JobFilter(kind=JobKind.READ, document_id=document.id, limit=1))
     if not found and document.status == DocumentStatus.WAITING:
-        return read(document.id, wish=wish)  # who kept it died before asking
+        return read(document.id, wish=wish, inside=inside)  # who kept it died before asking
     return found[0] if found else None
 
 

@@ -6,23 +6,30 @@ and so are the numbers that Word works out for itself.
 """
 
 import re
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from docx import Document
 from docx.document import Document as WordDocument
 from docx.opc.exceptions import OpcError
+from docx.opc.part import PartFactory
 from docx.oxml.ns import qn
 from docx.oxml.xmlchemy import BaseOxmlElement as Element
+from docx.package import Package
+from docx.parts.document import DocumentPart
 
-from ingest.errors import DamagedDocument, UnsupportedType
-from ingest.parsers.archive import check_archive
-from ingest.parsers.flow import PAGE_BREAK, PAGE_SIZE, Block, paged
+from ingest.errors import UnsupportedType
+from ingest.parsers.archive import check_office, damage_named
+from ingest.parsers.flow import PAGE_BREAK, PAGE_SIZE, Block, paged, table_blocks
 from ingest.spans import Page
 
 _RENDERED_PAGE = 4 * PAGE_SIZE  # where Word has marked its pages, ours only stop the absurd
-_NO_MEMORY = 2  # libxml2's XML_ERR_NO_MEMORY
+
+#: Documents with macros, which are never run, and templates.
+_ALSO_READ = (
+    "application/vnd.ms-word.document.macroEnabled.main+xml",
+    "application/vnd.ms-word.template.macroEnabledTemplate.main+xml",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml",
+)
 
 _TEXT = (qn("w:t"), qn("m:t"))
 _SPACES = {qn("w:tab"): "\t", qn("w:cr"): "\n", qn("w:noBreakHyphen"): "-", qn("w:ptab"): "\t"}
@@ -37,27 +44,22 @@ _HEADING_STYLE = re.compile(r"heading ([1-9])", re.IGNORECASE)
 
 def pages(path: Path, max_pages: int) -> Iterator[Page]:
     """Pages by Word's own page breaks where it left any, else about every 3,000 characters."""
-    check_archive(path)
-    try:
+    check_office(path, "word/")
+    with damage_named(OpcError):
         document = _opened(path)
         body = document.element.body
         rendered = next(body.iter(qn("w:lastRenderedPageBreak")), None) is not None
         blocks = _blocks(body, _Styles(document))
         yield from paged(blocks, max_pages, _RENDERED_PAGE if rendered else PAGE_SIZE)
-    except SyntaxError as error:  # what lxml raises for broken XML, and for want of memory
-        if getattr(error, "code", None) == _NO_MEMORY:
-            raise MemoryError from error
-        raise DamagedDocument from error
-    except (OpcError, zipfile.BadZipFile, LookupError, ValueError, AttributeError) as error:
-        # python-docx meets a broken package with whatever its own code stumbles over.
-        raise DamagedDocument from error
 
 
 def _opened(path: Path) -> WordDocument:
-    try:
-        return Document(str(path))
-    except ValueError as error:  # its main part is a template, a workbook, …
-        raise UnsupportedType(media_type="application/zip") from error
+    PartFactory.part_type_for.update(dict.fromkeys(_ALSO_READ, DocumentPart))
+    part = Package.open(str(path)).main_document_part
+    if not isinstance(part, DocumentPart):  # a workbook, slides, …
+        raise UnsupportedType(media_type="application/zip")
+    document: WordDocument = part.document
+    return document
 
 
 class _Styles:
@@ -118,8 +120,7 @@ def _blocks(body: Element, styles: _Styles) -> Iterator[Block]:
         if element.tag == qn("w:p"):
             yield _paragraph(element, styles)
         else:
-            yield from (Block(row + "\n") for row in _rows(element))
-            yield Block("\n")
+            yield from table_blocks(_rows(element))
 
 
 def _content(parent: Element, names: tuple[str, ...]) -> Iterator[Element]:

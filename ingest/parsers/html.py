@@ -9,7 +9,7 @@ from pathlib import Path
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
-from ingest.parsers.flow import Block, clean, paged
+from ingest.parsers.flow import Block, clean, header_of, paged
 from ingest.parsers.text import encoding
 from ingest.spans import Page
 
@@ -29,8 +29,8 @@ _HEADING = re.compile("h[1-6]")
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 _DECLARED = re.compile(rb"<(?:meta[^>]{0,200}|\?xml[^>]{0,100}?)(?:charset|encoding)\s*=\s*[\"']?"
                        rb"([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)  # fmt: skip
-#: What pages claim and what they then mean (WHATWG Encoding §4.2, the ones met here).
-_ENCODINGS = {
+#: What pages and mails claim and what they then mean (WHATWG Encoding §4.2, the ones met here).
+ENCODINGS = {
     "big5": "cp950",
     "big5-hkscs": "big5hkscs",
     "gb2312": "gb18030",
@@ -46,19 +46,25 @@ _ENCODINGS = {
 
 def pages(path: Path, max_pages: int) -> Iterator[Page]:
     """The visible text cut at blocks about every 3,000 characters."""
-    source = clean(path.read_text(encoding(path, _declared(path))))
+    with path.open("rb") as file:
+        declared = declared_encoding(file.read(4_096))
+    source = path.read_text(encoding(path, declared))
+    yield from paged(blocks(source), max_pages)
+
+
+def blocks(source: str) -> Iterator[Block]:
+    """The visible text of a page, or of a part of one."""
     try:
-        tree = LexborHTMLParser(source)
+        tree = LexborHTMLParser(clean(source))
     except SelectolaxError as error:  # any text is HTML: nothing but memory can be wanting
         raise MemoryError from error
-    yield from paged(_Reader().blocks(tree.root), max_pages)
+    yield from _Reader().blocks(tree.root)
 
 
-def _declared(path: Path) -> str:
+def declared_encoding(head: bytes) -> str:
     """The encoding a page claims for itself; it is tried first, not trusted."""
-    with path.open("rb") as file:
-        found = _DECLARED.search(file.read(4_096))
-    return _ENCODINGS.get(found[1].decode("ascii").lower(), "") if found else ""
+    found = _DECLARED.search(head)
+    return ENCODINGS.get(found[1].decode("ascii").lower(), "") if found else ""
 
 
 def _walk(root: LexborNode | None) -> Iterator[tuple[LexborNode, bool]]:
@@ -90,6 +96,7 @@ class _Reader:
         self._pre = 0  # how many <pre> we are in
         self._rows = 0  # how many table rows: a table inside a cell joins the outer row
         self._cells = 0
+        self._header = ""  # the first row of the table we are in
 
     def blocks(self, root: LexborNode | None) -> Iterator[Block]:
         """Blocks of text in document order."""
@@ -130,6 +137,7 @@ class _Reader:
         self._pre -= tag == "pre"
         if tag in _LISTS and not self._rows:
             yield Block("\n")
+            self._header = ""
 
     def _flush(self, edge: str, closed: str = "") -> Iterator[Block]:
         """The text before the `edge` of a block; it is a title if a heading was `closed`."""
@@ -145,5 +153,9 @@ class _Reader:
             return
         level = int(closed[1]) if _HEADING.fullmatch(closed) else 0
         end = "\n" if edge in _TIGHT else "\n\n"
-        yield Block(self._bullet + text + end, level, " ".join(text.split()) if level else "")
+        title = " ".join(text.split()) if level else ""
+        header = self._header if closed == "tr" else ""
+        yield Block(self._bullet + text + end, level, title, header)
         self._bullet = ""
+        if closed == "tr":
+            self._header = self._header or header_of(text)

@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.parsers.flow import Block, clean, paged
+from ingest.parsers.flow import Block, clean, header_of, paged
 from ingest.parsers.text import encoding
 from ingest.spans import Page
 
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
 _ATX_CLOSING = re.compile(r"(?:^|[ \t])#+[ \t]*$")
 _SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*$")
+_RULE = re.compile(r" {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _NO_PARAGRAPH = re.compile(r" {4}|\t| {0,3}(?:>|[-*+] |\d{1,9}[.)] |\|)")
 _MARKS = re.compile(r"(?<!\\)[*`]+")
@@ -23,7 +24,8 @@ _MARKS = re.compile(r"(?<!\\)[*`]+")
 def pages(path: Path, max_pages: int) -> Iterator[Page]:
     """The source cut at paragraphs about every 3,000 characters."""
     source = clean(path.read_text(encoding(path)))
-    yield from paged(_blocks(source.splitlines(keepends=True)), max_pages)
+    blocks = _blocks(source.splitlines(keepends=True))
+    yield from paged((part for block in blocks for part in _rows(block)), max_pages)
 
 
 def _blocks(lines: list[str]) -> Iterator[Block]:
@@ -54,6 +56,21 @@ def _blocks(lines: list[str]) -> Iterator[Block]:
                 block = []
             block.append(line)
     yield Block("".join(block))
+
+
+def _rows(block: Block) -> Iterator[Block]:
+    """A block with a table in it, row by row; any other as it is (GFM 0.29 §4.10)."""
+    lines = block.text.splitlines(keepends=True)
+    rules = (at for at, line in enumerate(lines) if at and _RULE.match(line) and "|" in line)
+    fenced = bool(lines) and _FENCE.match(lines[0].rstrip("\n"))
+    rule = None if block.level or fenced else next(rules, None)
+    if rule is None:
+        yield block
+        return
+    cells = lines[rule - 1].strip(" |\n").split("|")
+    header = header_of(" | ".join(cell.strip() for cell in cells))
+    yield Block("".join(lines[: rule + 1]))
+    yield from (Block(line, header=header) for line in lines[rule + 1 :])
 
 
 def _front_matter(lines: list[str]) -> str:

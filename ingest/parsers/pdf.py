@@ -8,7 +8,8 @@ never change, so that an offset in stored text finds its character again:
   which is what the page shows; whether the word is one or two is for the reader to judge;
 - two entries that are a surrogate pair become one character, a lone surrogate becomes U+FFFD.
 
-Pictures of text are not read, and nothing in the file is ever executed.
+Pages whose text layer does not say what they show are read by OCR, if there is any. Nothing in the
+file is ever executed.
 """
 
 from collections import Counter
@@ -17,14 +18,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pypdfium2 import PdfDocument, PdfiumError, PdfTextPage, raw
+from pypdfium2 import PdfDocument, PdfiumError, PdfPage, PdfTextPage, raw
 
-from ingest.errors import DamagedDocument, EncryptedDocument, NoTextLayer, TooManyPages
+from ingest.errors import DamagedDocument, EncryptedDocument, TooManyPages
+from ingest.parsers.layer import Layer, judged
+from ingest.parsers.ocr import LONGEST_SIDE, Recognizer
 from ingest.parsers.titles import large_lines, located, outline
 from ingest.spans import Heading, Page
 
 _HYPHENS = frozenset((0x02, 0xFFFE))
 _DROPPED = frozenset((0x00, 0x0D))
+_PIXELS = 2.0  #: for each point of a page that is read by OCR: 144 to the inch
+_FEWEST_SEEN = 0.3  #: of a garbled layer's length: what was seen is the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +38,10 @@ class Characters:
 
     text: str
     indices: list[int]
+    lost: int  #: entries that no font gives a meaning
 
 
-def pages(path: Path, max_pages: int) -> Iterator[Page]:
+def pages(path: Path, max_pages: int, recognizer: Recognizer) -> Iterator[Page]:
     """Every page in order; one without text has the text ""."""
     with opened(path) as document:
         if len(document) > max_pages:
@@ -45,14 +51,14 @@ def pages(path: Path, max_pages: int) -> Iterator[Page]:
         readable = broken = False
         for index in range(len(document)):
             try:
-                page = _read(document, index, bookmarks, sizes)
+                page = _read(document, index, _Reading(bookmarks, sizes, recognizer))
             except PdfiumError:
                 broken = True
                 page = Page(index + 1, "")
             readable = readable or bool(page.text.strip())
             yield page
         if not readable:
-            raise DamagedDocument if broken else NoTextLayer
+            raise DamagedDocument if broken else recognizer.fault
 
 
 @contextmanager
@@ -75,7 +81,7 @@ def characters(textpage: PdfTextPage) -> Characters:
     kept: list[str] = []
     indices: list[int] = []
     unicode_of, handle = raw.FPDFText_GetUnicode, textpage.raw
-    high = 0  # a high surrogate that waits for its other half
+    high = lost = 0  # a high surrogate that waits for its other half
     for index in range(textpage.count_chars()):
         code = unicode_of(handle, index)
         if 0xDC00 <= code < 0xE000 and high:
@@ -84,6 +90,7 @@ def characters(textpage: PdfTextPage) -> Characters:
             continue
         high = code if 0xD800 <= code < 0xDC00 else 0
         if code in _DROPPED:
+            lost += not code
             continue
         if code in _HYPHENS and raw.FPDFText_IsHyphen(handle, index) == 1:
             code = 0x2D
@@ -91,20 +98,46 @@ def characters(textpage: PdfTextPage) -> Characters:
             code = 0xFFFD
         kept.append(chr(code))
         indices.append(index)
-    return Characters("".join(kept), indices)
+    return Characters("".join(kept), indices, lost)
 
 
-def _read(
-    document: PdfDocument, index: int, bookmarks: dict[int, list[Heading]], sizes: Counter[int]
-) -> Page:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What is known when a page is read."""
+
+    bookmarks: dict[int, list[Heading]]
+    sizes: Counter[int]
+    recognizer: Recognizer
+
+
+def _read(document: PdfDocument, index: int, known: _Reading) -> Page:
     page = document[index]
     try:
         textpage = page.get_textpage()
         found = characters(textpage)
-        if bookmarks:
-            headings = located(bookmarks.get(index, []), found.text)
+        layer = judged(page, found.text, found.lost)
+        if layer is not Layer.GOOD and known.recognizer.available:
+            seen = _seen(page, index + 1, known.recognizer)
+            if _says_more(seen.text, found.text, layer):
+                return seen
+        if known.bookmarks:
+            headings = located(known.bookmarks.get(index, []), found.text)
         else:
-            headings = large_lines(textpage, found.text, found.indices, sizes)
+            headings = large_lines(textpage, found.text, found.indices, known.sizes)
         return Page(index + 1, found.text, tuple(headings))
     finally:
         page.close()  # and its text page with it
+
+
+def _seen(page: PdfPage, number: int, recognizer: Recognizer) -> Page:
+    scale = min(_PIXELS, LONGEST_SIDE / max(page.get_size()))
+    bitmap = page.render(scale=scale, limit_image_cache=True)
+    return recognizer.page(number, bitmap.to_numpy()[:, :, :3].copy(), scale)
+
+
+def _says_more(seen: str, layer_text: str, layer: Layer) -> bool:
+    """Whether what was seen is to be believed more than the text layer."""
+    if layer is Layer.HIDDEN:
+        return True  # also if nothing was seen: it is no text of the page
+    visible, layered = (len("".join(text.split())) for text in (seen, layer_text))
+    return visible > (layered if layer is Layer.THIN else _FEWEST_SEEN * layered)

@@ -5,7 +5,7 @@ as cheap as any other.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from charset_normalizer import from_bytes
@@ -18,6 +18,8 @@ from ingest.spans import Page
 _CHUNK = 1 << 20
 _SAMPLE = 1 << 18
 _LONGEST_LINE = 65_536
+_SEVEN_BITS = ("iso-2022", "iso2022", "hz", "utf-7")  # these look like ASCII
+_NO_DOCUMENTS = frozenset(("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"))
 _HAN = "一二三四五六七八九十百千零〇兩0-9０-９"
 #: What a line must look like to be taken for a title, with its level (None: by its numbering).
 _TITLES: tuple[tuple[re.Pattern[str], int | None], ...] = (
@@ -44,17 +46,40 @@ def encoding(path: Path, declared: str = "") -> str:
 
     UTF-8 goes before the `declared` one: nothing else looks like it by chance.
     """
-    with path.open("rb") as file:
-        head = file.read(_SAMPLE)
+    return _encoding(lambda: _chunks(path), declared)
+
+
+def decoded(data: bytes, declared: str = "") -> str:
+    """The text of some bytes, by the same rules; what can't be decoded becomes U+FFFD."""
+    known = declared if _is_encoding(declared) else ""
+    try:
+        if known.startswith(_SEVEN_BITS):
+            return data.decode(known)
+        return data.decode(_encoding(lambda: [data], known))
+    except (UndecodableText, UnicodeDecodeError):
+        return data.decode("utf-8", "replace")
+
+
+def _is_encoding(name: str) -> bool:
+    """Whether Python knows it as an encoding of text that documents are written in."""
+    try:
+        "".encode(name)
+    except (LookupError, ValueError):
+        return False
+    return name not in _NO_DOCUMENTS
+
+
+def _encoding(chunks: Callable[[], Iterable[bytes]], declared: str) -> str:
+    head = next(iter(chunks()), b"")[:_SAMPLE]
     utf8, *others = charset.ENCODINGS
     names = dict.fromkeys(name for name in (utf8, declared, *others) if name)
     possible = []
-    for name in charset.strict(lambda: _chunks(path), names):
+    for name in charset.strict(chunks, names):
         if charset.likely(head, name):
             return name
         possible.append(name)
     if guess := from_bytes(head).best():
-        possible = [*charset.strict(lambda: _chunks(path), (guess.encoding,)), *possible]
+        possible = [*charset.strict(chunks, (guess.encoding,)), *possible]
     if not possible:
         raise UndecodableText
     return possible[0]

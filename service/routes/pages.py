@@ -10,8 +10,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from ingest import blobs, library, sandbox, versions
 from ingest.database import reading
+from ingest.layout import Layout
 from ingest.sandbox import Limits
-from ingest.sniff import PDF
+from ingest.sniff import PDF, PICTURES
 from service.deps import Identifier, Offset, OptionalId, PageNumber
 from service.errors import NoPageImage
 from service.schemas import library as schemas
@@ -37,6 +38,15 @@ class Place:
     version_id: str | None  #: None: the current one
 
 
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The file that has a page as its readers saw it."""
+
+    sha256: str
+    media_type: str
+    layout: Layout | None  #: of a page that was read by OCR
+
+
 def _place(document_id: Identifier, number: PageNumber, version_id: OptionalId = None) -> Place:
     return Place(document_id, number, version_id)
 
@@ -55,9 +65,13 @@ def get_page(page: Meant) -> dict[str, Any]:
 async def get_boxes(
     request: Request, page: Meant, char_start: Offset, char_end: Offset
 ) -> dict[str, Any]:
-    """Where a span stands on a page of a PDF. 422 `no_page_image` for other documents."""
+    """Where a span stands on a page of a PDF or a picture. 422 `no_page_image` for others."""
 
-    def find(path: Path) -> dict[str, Any]:
+    def find(path: Path, original: Original) -> dict[str, Any]:
+        layout = original.layout
+        if layout is not None:  # read by OCR: only the page's row knows
+            boxes = layout.boxes(char_start, char_end)
+            return {"width": layout.width, "height": layout.height, "boxes": boxes}
         return asdict(sandbox.boxes(path, page.number, char_start, char_end, _limits()))
 
     return await _viewed(request, page, find)
@@ -69,10 +83,10 @@ async def get_image(
     page: Meant,
     width: Annotated[int, Query(ge=16, le=WIDEST, description="pixels")] = 1_000,
 ) -> Response:
-    """A page of a PDF as a picture. 422 `no_page_image` for other documents."""
+    """A page of a PDF, or a picture, as a PNG. 422 `no_page_image` for other documents."""
 
-    def draw(path: Path) -> bytes:
-        return sandbox.image(path, page.number, width, _limits())
+    def draw(path: Path, original: Original) -> bytes:
+        return sandbox.image(path, page.number, width, _limits(), original.media_type)
 
     picture = await _viewed(request, page, draw)
     fresh = CACHED_SECONDS if page.version_id else CURRENT_SECONDS
@@ -84,20 +98,21 @@ def _limits() -> Limits:
     return replace(Limits.from_settings(), seconds=VIEW_SECONDS)
 
 
-async def _viewed(request: Request, page: Place, view: Callable[[Path], Shown]) -> Shown:
+async def _viewed(request: Request, page: Place, view: Callable[[Path, Original], Shown]) -> Shown:
     def look() -> Shown:
-        with blobs.local_path(_original(page)) as path:
-            return view(path)
+        original = _original(page)
+        with blobs.local_path(original.sha256) as path:
+            return view(path, original)
 
     # Its own limiter: those who wait for a picture take no thread from anybody else.
     return await to_thread.run_sync(look, limiter=request.app.state.views)
 
 
-def _original(meant: Place) -> str:
-    """Hash of the PDF that has this page."""
+def _original(meant: Place) -> Original:
     with reading() as session:
         document = library.document(session, meant.document_id)
-        if document.media_type != PDF:
+        if document.media_type != PDF and document.media_type not in PICTURES:
             raise NoPageImage(media_type=document.media_type)
         page = library.page(session, meant.document_id, meant.number, meant.version_id)
-        return versions.get(session, meant.document_id, page.version_id).sha256
+        version = versions.get(session, meant.document_id, page.version_id)
+        return Original(version.sha256, document.media_type, page.layout)

@@ -36,6 +36,7 @@ class Version(Answering):
     page_count: int | None
     character_count: int | None
     empty_pages: list[int] = Field(description="pages without text")
+    ocr_pages: list[int] = Field(description="pages that were read by OCR")
 
 
 class ListedVersion(Version):
@@ -78,6 +79,7 @@ class Page(Answering):
     page: int
     page_count: int | None
     text: str = Field(description="canonical: offsets of citations count its code points")
+    ocr: bool = Field(description="whether OCR read it from a picture")
 
 
 class Boxes(Answering):

@@ -57,6 +57,7 @@ class Coverage(Answering):
     pages_total: int
     pages_read: list[list[int]] = Field(description="first and last of runs of pages")
     pages_empty: list[int] = Field(description="pages without text")
+    pages_ocr: list[int] = Field([], description="pages that were read by OCR")
     characters_total: int = Field(description="without white space")
     characters_read: int
 

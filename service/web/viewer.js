@@ -66,7 +66,7 @@ function draw() {
   byId("source").querySelector("mark")?.scrollIntoView({ block: "center" });
 }
 
-const hasPicture = () => shown.doc.media_type === "application/pdf";
+const hasPicture = () => /^(application\/pdf|image\/.*)$/.test(shown.doc.media_type);
 
 function toolbar() {
   const { page: { page, page_count: count }, doc } = shown;

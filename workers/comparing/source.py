@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from ingest import embed
 from ingest.database import reading
+from ingest.records import Version
 from ingest.sniff import PDF
 from ingest.tables import ChunkRow, DocumentRow, PageRow, VersionRow
 from workers.comparing.statements import Statement, statements
@@ -52,13 +53,12 @@ def load(version_id: str, check: Callable[[], None]) -> Source:
     held = _content(version_id)
     titles = _Titles(held.chunks)
     found = statements(held.pages, titles.at, printed=held.printed, check=check)
-    empty = [int(number) for number in held.version.empty_pages.split(",") if number]
     return Source(
         document_id=held.version.document_id,
         version_id=version_id,
         statements=tuple(found),
         vectors={c.ordinal: embed.from_blob(c.embedding) for c in held.chunks if c.embedding},
-        coverage=coverage(held.chunks, held.pages, empty),
+        coverage=coverage(held.chunks, held.pages, Version.of(held.version)),
     )
 
 

@@ -97,11 +97,8 @@ def _pending(work: Work) -> list[tuple[ChunkRow, str]]:
     )
     with reading() as session:
         return [
-            (
-                chunk,
-                indexed_text(text, (chunk.char_start, chunk.char_end), chunk.heading, media_type),
-            )
-            for chunk, text, media_type in session.execute(query)
+            (chunk, indexed_text(chunk, page_text, media_type))
+            for chunk, page_text, media_type in session.execute(query)
         ]
 
 

@@ -80,7 +80,7 @@ def _document(document_id: str, version_id: str, read: Read, cut: list[Section])
         "name": read.name,
         "language": prompts.tongue_of(read.pages.values()),
         "sections": [asdict(section) for section in cut],
-        "coverage": coverage(read.chunks, read.pages, read.empty_pages),
+        "coverage": coverage(read.chunks, read.pages, read.version),
     }
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from ingest.database import reading
 from ingest.errors import EmptyDocument
+from ingest.records import Version
 from ingest.tables import ChunkRow, DocumentRow, PageRow, VersionRow
 from workers import estimates, prompts, steps
 from workers.errors import DocumentNotReady, LanguageNotPossible
@@ -37,7 +38,7 @@ class Read:
     name: str
     pages: dict[int, str]
     chunks: list[ChunkRow]
-    empty_pages: list[int]
+    version: Version
 
 
 def outline(work: Work) -> Output:
@@ -85,7 +86,7 @@ def outlined_with_cost(
         "section_answer": answers.section,
         "merge_tokens": room,
         "answer": answer,
-        "coverage": coverage(read.chunks, read.pages, read.empty_pages),
+        "coverage": coverage(read.chunks, read.pages, read.version),
     }
     return outlined, _expected(outlined, _kept(work, outlined, cut, read))
 
@@ -101,8 +102,7 @@ def read_version(version_id: str) -> Read:
         chunks = list(session.scalars(query.order_by(ChunkRow.ordinal)))
         pages = select(PageRow.number, PageRow.text).where(PageRow.version_id == version_id)
         texts = dict(session.execute(pages.order_by(PageRow.number)).all())
-    empty = [int(number) for number in version.empty_pages.split(",") if number]
-    return Read(document.name, texts, chunks, empty)
+    return Read(document.name, texts, chunks, Version.of(version))
 
 
 def _only_document(work: Work) -> tuple[dict[str, Any], Expected]:

@@ -13,6 +13,7 @@ from ingest.context import indexed_text
 from ingest.database import new_id, reading
 from ingest.errors import EmptyDocument, ReadingCancelled
 from ingest.settings import settings
+from ingest.sniff import CONTAINERS
 from ingest.spans import Page, Passage
 from ingest.tables import ChunkRow, DocumentRow, DocumentStatus, PageRow, VersionRow
 from workers import jobs
@@ -34,6 +35,7 @@ class _Intake:
     chunk_count: int = 0
     characters: int = 0
     empty: list[int] = field(default_factory=list)
+    ocr: list[int] = field(default_factory=list)
 
     def passing(self, pages: Iterator[Page]) -> Iterator[Page]:
         """Hand pages on to the splitter and keep them for the next write."""
@@ -44,6 +46,8 @@ class _Intake:
             self.characters += len(page.text)
             if not page.text.strip():
                 self.empty.append(page.number)
+            elif page.layout is not None:
+                self.ocr.append(page.number)
             yield page
 
 
@@ -66,6 +70,8 @@ def parse(work: Work) -> Output:
             "chunks": intake.chunk_count,
             "characters": intake.characters,
             "empty_pages": intake.empty,
+            "ocr_pages": intake.ocr,
+            "holds_files": version.media_type in CONTAINERS,
             "parse_ms": round(1e3 * (time.monotonic() - began)),
         }
     )
@@ -123,7 +129,12 @@ def _write(work: Work, version: _Version, intake: _Intake) -> None:
     named = [(new_id("chunk"), passage) for passage in intake.passages]
     with work.write() as session:
         session.add_all(
-            PageRow(version_id=version.id, number=page.number, text=page.text)
+            PageRow(
+                version_id=version.id,
+                number=page.number,
+                text=page.text,
+                layout=page.layout.plain() if page.layout else None,
+            )
             for page in intake.pages
         )
         session.add_all(
@@ -135,6 +146,7 @@ def _write(work: Work, version: _Version, intake: _Intake) -> None:
                 char_start=passage.char_start,
                 char_end=passage.char_end,
                 heading=passage.heading,
+                context=passage.context,
             )
             for offset, (chunk_id, passage) in enumerate(named)
         )
@@ -151,5 +163,4 @@ def _write(work: Work, version: _Version, intake: _Intake) -> None:
 
 
 def _indexed(passage: Passage, texts: dict[int, str], version: _Version) -> str:
-    span = passage.char_start, passage.char_end
-    return indexed_text(texts[passage.page], span, passage.heading, version.media_type)
+    return indexed_text(passage, texts[passage.page], version.media_type)

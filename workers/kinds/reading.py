@@ -1,5 +1,7 @@
 """Reading a document: parse → embed … → ready, or for a new version of it → replace.
 
+What an archive or a mail holds is unpacked beside, into documents of their own.
+
 The document becomes visible to searches in the transaction that ends the job, all at once. A new
 version takes the place of the one before in one transaction too, before that leaves the index of
 vectors: whatever happens in between, readers see one of both, whole.
@@ -19,6 +21,7 @@ from ingest.versions import Extent
 from workers.jobs import Job, Step
 from workers.kinds.embedding import embed_chunks
 from workers.kinds.parsing import parse
+from workers.kinds.unpacking import unpack
 from workers.states import StepStatus
 from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 
@@ -33,9 +36,13 @@ def plan(job: Job, steps: Sequence[Step]) -> Plan:
     embeds = [step for step in steps if step.kind == "embed"]
     done = [step for step in embeds if step.status is StepStatus.DONE]
     if not embeds:
-        return Plan(Progress(0, parsed["chunks"], "embedding"), steps=_embed_steps(parsed))
+        begun = _embed_steps(parsed)
+        if parsed.get("holds_files") and not job.params.get("inside"):
+            begun += (NewStep("unpack", 0, {"version_id": parsed["version_id"]}),)
+        return Plan(Progress(0, parsed["chunks"], "embedding"), steps=begun)
     chunks = sum(step.output["chunks"] for step in done if step.output)
-    if len(done) < len(embeds):
+    unpacked = [step for step in steps if step.kind == "unpack"]
+    if len(done) < len(embeds) or any(step.output is None for step in unpacked):
         return Plan(Progress(chunks, parsed["chunks"], "embedding"))
     replaced = [step for step in steps if step.kind == "replace"]
     complete = Progress(parsed["chunks"], parsed["chunks"], "ready")
@@ -43,7 +50,10 @@ def plan(job: Job, steps: Sequence[Step]) -> Plan:
         return Plan(complete, steps=(NewStep("replace", 0, _extent(parsed)),))
     if any(step.output is None for step in replaced):
         return Plan(complete)
-    return Plan(complete, result=_result(parsed, done))
+    result = _result(parsed, done)
+    for step in unpacked:
+        result |= step.output or {}
+    return Plan(complete, result=result)
 
 
 def _embed_steps(parsed: dict[str, Any]) -> tuple[NewStep, ...]:
@@ -63,9 +73,9 @@ def _embed_steps(parsed: dict[str, Any]) -> tuple[NewStep, ...]:
 
 def _result(parsed: dict[str, Any], embeds: list[Step]) -> dict[str, Any]:
     embed_ms = sum(step.output["embed_ms"] for step in embeds if step.output)
-    keys = ("version_id", "pages", "chunks", "characters", "empty_pages")
     return {
-        **{key: parsed[key] for key in keys},
+        **_extent(parsed),
+        "chunks": parsed["chunks"],
         "timings": {
             "parse_ms": parsed["parse_ms"],
             "embed_ms": embed_ms,
@@ -75,7 +85,8 @@ def _result(parsed: dict[str, Any], embeds: list[Step]) -> dict[str, Any]:
 
 
 def _extent(parsed: dict[str, Any]) -> dict[str, Any]:
-    return {name: parsed[name] for name in ("version_id", "pages", "characters", "empty_pages")}
+    names = ("version_id", "pages", "characters", "empty_pages")
+    return {**{name: parsed[name] for name in names}, "ocr_pages": parsed.get("ocr_pages", [])}
 
 
 def replace(work: Work) -> Output:
@@ -93,7 +104,9 @@ def replace(work: Work) -> Output:
 
 
 def _show(session: Session, read: dict[str, Any]) -> None:
-    extent = Extent(read["pages"], read["characters"], read["empty_pages"])
+    extent = Extent(
+        read["pages"], read["characters"], read["empty_pages"], read.get("ocr_pages", [])
+    )
     versions.show(session, read["version_id"], extent)
 
 
@@ -132,7 +145,7 @@ def _refused(code: str) -> bool:
 
 
 READING = Kind(
-    runners={"parse": parse, "embed": embed_chunks, "replace": replace},
+    runners={"parse": parse, "embed": embed_chunks, "unpack": unpack, "replace": replace},
     plan=plan,
     settle=settle,
     afterwards=afterwards,
