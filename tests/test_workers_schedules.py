@@ -218,15 +218,44 @@ def test_what_is_new_is_added_and_read_once(collection: str, inbox: Path) -> Non
     assert len(jobs.listing(JobFilter(kind=JobKind.READ))) == 2
 
 
-def test_what_changed_is_added_and_what_is_the_same_is_not(collection: str, inbox: Path) -> None:
+def test_what_changed_is_a_new_version_and_what_is_the_same_is_not(
+    collection: str, inbox: Path
+) -> None:
     (inbox / "a.txt").write_text("On Monday.")
     made = watch(collection, inbox)
     run(made)
     (inbox / "a.txt").write_text("On Monday, after all.")
-    (inbox / "copy.txt").write_text("On Monday.")
-    outcome = run(made).last_outcome or {}
-    assert (outcome["added"], outcome["duplicates"], outcome["jobs"]) == (1, 1, 1)
-    assert len(documents(collection)) == 2
+    (inbox / "copy.txt").write_text("On Monday, after all.")
+    told = run(made).last_outcome or {}
+    assert (told["added"], told["waiting"], told["jobs"]) == (1, 1, 1)  # the first is being read
+    Office().work()
+    told = run(made).last_outcome or {}
+    assert (told["added"], told["duplicates"], told["jobs"]) == (1, 0, 1)
+    Office().work()
+    first, copy = sorted(documents(collection), key=lambda one: one.name)
+    assert (first.name, first.version and first.version.number) == ("a.txt", 2)
+    assert (copy.name, copy.version and copy.version.number) == ("copy.txt", 1)
+
+
+def test_a_changed_file_whose_document_is_gone_or_of_another_kind_is_a_new_one(
+    collection: str, inbox: Path
+) -> None:
+    for name in ("gone.txt", "turned"):
+        (inbox / name).write_text(f"{name} on Monday.")
+    made = watch(collection, inbox)
+    run(made)
+    Office().work()
+    gone = next(one for one in documents(collection) if one.name == "gone.txt")
+    submit.delete_document(gone.id)
+    Office().work()
+    (inbox / "gone.txt").write_text("It is back.")
+    (inbox / "turned").write_text("<!doctype html><title>Turned</title><p>Into a page.</p>")
+    told = run(made).last_outcome or {}
+    assert (told["added"], told["failed"]) == (2, 0)
+    kinds = {(one.name, one.media_type) for one in documents(collection)}
+    assert kinds == {
+        ("gone.txt", "text/plain"), ("turned", "text/plain"), ("turned", "text/html"),
+    }  # fmt: skip
 
 
 def test_what_is_still_written_waits(

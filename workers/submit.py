@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ingest import library
 from ingest.database import reading, writing
-from ingest.records import Document
+from ingest.records import Document, Version
 from ingest.tables import DocumentRow, DocumentStatus
 from workers import dispatcher, subjects
 from workers.conversations import open_turn
@@ -57,6 +57,15 @@ def read_new(
     if not found and document.status == DocumentStatus.WAITING:
         return read(document.id, wish=wish, inside=inside)  # who kept it died before asking
     return found[0] if found else None
+
+
+def read_version(document_id: str, version: Version, duplicate: bool, wish: Wish = PLAIN) -> Job:
+    """The job that reads a version that has come in: a new one unless there is one already."""
+    if duplicate:
+        for job in listing(JobFilter(kind=JobKind.READ, document_id=document_id)):
+            if job.params.get("version_id", version.id) == version.id:
+                return job
+    return read(document_id, version.id, wish)
 
 
 def summary(

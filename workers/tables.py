@@ -215,3 +215,4 @@ class WatchedFileRow(Table):
     size: Mapped[int] = mapped_column(BigInteger)  #: bytes
     changed_at: Mapped[float]
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON)  #: why it could not be taken in
+    document_id: Mapped[str | None]  #: what it became; may have been deleted since

@@ -1,5 +1,6 @@
 """Takes in what is new or changed in a folder of this host, file by file.
 
+A file that has changed becomes a new version of its document.
 What was looked into is remembered with its size and time, so that a turn reads nothing twice. A
 file is marked last: whatever cuts a turn short, the next one finds it again, and the library knows
 content that it has already.
@@ -12,12 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from ingest import folder, library
+from ingest import folder, library, versions
 from ingest.database import reading, writing
-from ingest.errors import DocumentNotFound, FileUnreadable, LecternError, Refused
+from ingest.errors import (
+    DocumentNotFound,
+    FileUnreadable,
+    LecternError,
+    Refused,
+    StillBeingRead,
+    VersionTypeDiffers,
+)
 from ingest.folder import Entry
-from ingest.records import Document, Original
+from ingest.records import Document, Original, Version
 from workers import submit, turns
 from workers.schedules import Schedule
 from workers.settings import settings
@@ -68,7 +77,7 @@ def look(schedule: Schedule, wish: Wish) -> Harvest:
         elif abs(time.time() - entry.changed_at) < QUIET_SECONDS:
             harvest.waiting += 1
         else:
-            _take_in(schedule, wish, entry, harvest)
+            _take_in(schedule, wish, entry, seen.document_id if seen else None, harvest)
     return harvest
 
 
@@ -80,28 +89,51 @@ def _known(schedule: Schedule) -> dict[str, WatchedFileRow]:
         return {row.path: row for row in session.scalars(seen)}
 
 
-def _take_in(schedule: Schedule, wish: Wish, entry: Entry, harvest: Harvest) -> None:
+def _take_in(
+    schedule: Schedule, wish: Wish, entry: Entry, document_id: str | None, harvest: Harvest
+) -> None:
+    """`document_id`: what the file was when it was last looked into."""
     try:
-        kept = _kept(schedule, entry)
+        kept = _kept(schedule, entry, document_id)
+    except StillBeingRead:
+        kept = None
     except Refused as error:
         harvest.note(entry.path, _fault(error))
         if not isinstance(error, FileUnreadable):  # rights may be given, disks may come back
-            _mark(schedule, entry, _fault(error))
+            _mark(schedule, entry, document_id, _fault(error))
         return
     if kept is None:
         harvest.waiting += 1
         return
-    document, duplicate = kept
-    harvest.duplicates += duplicate
-    harvest.added += not duplicate
+    harvest.duplicates += kept.duplicate
+    harvest.added += not kept.duplicate
     with suppress(DocumentNotFound):  # deleted a moment ago
-        submit.read_new(document, duplicate, wish)
-        harvest.jobs += not duplicate
-    _mark(schedule, entry, None)
+        kept.ask(wish)
+        harvest.jobs += not kept.duplicate
+    _mark(schedule, entry, kept.document.id, None)
 
 
-def _kept(schedule: Schedule, entry: Entry) -> tuple[Document, bool] | None:
-    """The file's document and whether it was there already; None if the file still changes."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a file has become."""
+
+    document: Document
+    duplicate: bool  #: the library had it already
+    version: Version | None = None  #: of a document that was there before
+
+    def ask(self, wish: Wish) -> None:
+        """Let it be read, if it is new. Raises DocumentNotFound."""
+        if self.version is None:
+            submit.read_new(self.document, self.duplicate, wish)
+        else:
+            submit.read_version(self.document.id, self.version, self.duplicate, wish)
+
+
+def _kept(schedule: Schedule, entry: Entry, document_id: str | None) -> _Kept | None:
+    """Keep the file's content; None if the file still changes.
+
+    Raises Refused, and StillBeingRead when its last content is.
+    """
     taken = folder.taken(entry, settings().upload_mb * 1024 * 1024)
     if taken is None:
         return None
@@ -109,14 +141,26 @@ def _kept(schedule: Schedule, entry: Entry) -> tuple[Document, bool] | None:
     try:
         with writing() as session:
             original = Original(Path(entry.path).name, kind, intake.sha256, intake.size)
-            added = library.add(session, schedule.what["collection_id"], original)
+            kept = _version(session, document_id, original) if document_id else None
+            if kept is None:
+                collection = schedule.what["collection_id"]
+                kept = _Kept(*library.add(session, collection, original))
             intake.commit()
     finally:
         intake.discard()
-    return added
+    return kept
 
 
-def _mark(schedule: Schedule, entry: Entry, fault: Fault | None) -> None:
+def _version(session: Session, document_id: str, original: Original) -> _Kept | None:
+    """The file as a version of its document; None where that is gone or of another kind."""
+    try:
+        version, duplicate = versions.add(session, document_id, original)
+    except (DocumentNotFound, VersionTypeDiffers):
+        return None
+    return _Kept(library.document(session, document_id), duplicate, version)
+
+
+def _mark(schedule: Schedule, entry: Entry, document_id: str | None, fault: Fault | None) -> None:
     """Remember that the file was looked into, and that we are still at it."""
     with writing() as session:
         turns.hold(session, schedule)
@@ -127,6 +171,7 @@ def _mark(schedule: Schedule, entry: Entry, fault: Fault | None) -> None:
                 size=entry.size,
                 changed_at=entry.changed_at,
                 error=fault,
+                document_id=document_id,
             )
         )
 

@@ -8,16 +8,14 @@ from starlette.concurrency import run_in_threadpool
 from ingest import library, versions
 from ingest.database import reading, writing
 from ingest.errors import TooManyFiles
-from ingest.records import Original, Version
+from ingest.records import Original
 from service import uploads
 from service.deps import Identifier
 from service.routes.documents import MULTIPART
 from service.schemas import library as schemas
 from service.schemas.jobs import UploadedVersion
 from service.uploads import Incoming
-from workers import jobs, submit
-from workers.jobs import Job, JobFilter
-from workers.states import JobKind
+from workers import submit
 
 router = APIRouter(prefix="/v1/documents/{document_id}/versions", tags=["documents"])
 
@@ -68,7 +66,7 @@ def _keep(document_id: str, files: list[Incoming]) -> dict[str, Any]:
     finally:
         for file in files:
             file.intake.discard()
-    job = _reading(document_id, version, duplicate)
+    job = submit.read_version(document_id, version, duplicate)
     with reading() as session:
         document = library.document(session, document_id)
     return {
@@ -76,12 +74,3 @@ def _keep(document_id: str, files: list[Incoming]) -> dict[str, Any]:
         "version": version.public(),
         "job": job.public(),
     }
-
-
-def _reading(document_id: str, version: Version, duplicate: bool) -> Job:
-    """The job that reads the version: a new one unless there is one already."""
-    if duplicate:
-        for job in jobs.listing(JobFilter(kind=JobKind.READ, document_id=document_id)):
-            if job.params.get("version_id", version.id) == version.id:
-                return job
-    return submit.read(document_id, version.id)
