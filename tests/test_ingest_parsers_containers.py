@@ -209,6 +209,12 @@ def test_a_mail_of_absurd_depth_is_damaged(tmp_path: Path) -> None:
     assert made[0].text.startswith("deep")
 
 
+def test_a_mail_of_absurdly_many_parts_is_refused(tmp_path: Path) -> None:
+    head = b"Content-Type: multipart/mixed; boundary=b\n\n"
+    with pytest.raises(TooManyMembers):
+        read(head + b"--b\nContent-Disposition: attachment\n\nx\n" * 3_000, tmp_path, EML)
+
+
 @pytest.mark.parametrize(
     "head",
     [

@@ -236,6 +236,7 @@ def bomb() -> bytes:
         (encoded(image.new("RGB", (300, 200), "white"), "PNG"), "image/png", EmptyDocument),
         (encoded(image.new("1", (1, 1)), "PNG"), "image/png", EmptyDocument),
         (encoded(image.new("RGB", (300, 200)), "PNG")[:90], "image/png", DamagedDocument),
+        (encoded(image.new("RGB", (9_000, 3), "red"), "PNG"), "image/png", EmptyDocument),
     ],
 )
 def test_pictures_that_cannot_be_read(

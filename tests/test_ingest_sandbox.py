@@ -229,6 +229,31 @@ def test_what_is_not_well_formed_is_a_crash(
         sandbox.boxes(tmp_path, 1, 0, 1, LIMITS)
 
 
+@pytest.mark.parametrize("announced", [True, False])
+def test_each_page_that_ocr_reads_gets_time_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, announced: bool
+) -> None:
+    program = (
+        "import json, sys, time\n"
+        "def say(record):\n"
+        "    data = json.dumps(record).encode()\n"
+        "    sys.stdout.buffer.write(len(data).to_bytes(4, 'big') + data)\n"
+        "    sys.stdout.flush()\n"
+        "for number in range(1, 6):\n"
+        f"    if {announced}: say({{'ocr': True}})\n"
+        "    time.sleep(0.6)\n"
+        "    say({'page': [number, 'x', [], [], None]})\n"
+        "say({'done': True})\n"
+    )
+    monkeypatch.setattr(child, "_COMMAND", [sys.executable, "-c", program])
+    limits = Limits(2, 2_048, 10, 100, ocr_seconds=2)
+    if announced:
+        assert len(list(sandbox.pages(tmp_path, PDF, limits))) == 5
+    else:
+        with pytest.raises(ParserTimeout):
+            list(sandbox.pages(tmp_path, PDF, limits))
+
+
 def test_cancelling_is_noticed_while_reading_and_while_waiting(long_pdf: Path) -> None:
     flag = threading.Event()
     pages = sandbox.pages(long_pdf, PDF, LIMITS, flag.is_set)

@@ -251,7 +251,7 @@ def everything_in_sql(lectern: Fleet) -> Iterator[tuple[str, str]]:
 
 REFUSED: dict[str, tuple[str, Callable[[], bytes], int, str]] = {
     "nothing": ("empty_txt", lambda: b"", 422, "empty_file"),
-    "a picture": ("photo_txt", lambda: b"\x89PNG\r\n\x1a\n" + bytes(900), 415, "unsupported_type"),
+    "a program": ("setup_txt", lambda: b"MZ\x90\0\3\0\0\0" + bytes(900), 415, "unsupported_type"),
 }
 
 
@@ -274,6 +274,11 @@ FAILING: dict[str, tuple[str, Callable[[], bytes], str]] = {
     ),
     "ten thousand pages": ("pages_txt", lambda: b"One line.\f" * 10_000, "too_many_pages"),
     "a zip bomb": ("bomb_docx", bomb, "archive_bomb"),
+    "a broken picture": (
+        "photo_txt",
+        lambda: b"\x89PNG\r\n\x1a\n" + bytes(900),
+        "damaged_document",
+    ),
     "a broken PDF": ("broken_pdf", lambda: b"%PDF-1.7\n" + b"nonsense " * 50, "damaged_document"),
     "only blanks": ("blank_txt", lambda: b" \n" * 500, "empty_document"),
 }

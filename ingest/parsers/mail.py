@@ -10,9 +10,10 @@ from email import message_from_bytes, policy
 from email.errors import MessageError
 from email.header import decode_header
 from email.message import EmailMessage
+from itertools import islice
 from pathlib import Path
 
-from ingest.errors import DamagedDocument
+from ingest.errors import DamagedDocument, TooManyMembers
 from ingest.names import file_name, one_line
 from ingest.parsers import html
 from ingest.parsers.flow import Block, clean, paged
@@ -20,7 +21,7 @@ from ingest.parsers.text import decoded
 from ingest.spans import Page
 
 _SHOWN = ("From", "To", "Cc", "Date")
-_MOST_PARTS = 2_000
+MOST_PARTS = 2_000
 _LONGEST_FIELD = 2_000
 _NESTED = "message/rfc822"
 #: What the parser of mails in the wild stumbles over.
@@ -38,12 +39,14 @@ def pages(path: Path, max_pages: int) -> Iterator[Page]:
 
 
 def opened(data: bytes) -> EmailMessage:
-    """The mail's parts. Raises DamagedDocument."""
+    """The mail's parts. Raises DamagedDocument, TooManyMembers."""
     try:
         mail = message_from_bytes(data, policy=policy.default)
     except _STUMBLES as error:
         raise DamagedDocument from error
     assert isinstance(mail, EmailMessage)
+    if sum(1 for _ in islice(mail.walk(), MOST_PARTS + 1)) > MOST_PARTS:
+        raise TooManyMembers(limit=MOST_PARTS)
     return mail
 
 
@@ -107,9 +110,7 @@ def _is_attachment(part: EmailMessage) -> bool:
 def _leaves(mail: EmailMessage) -> Iterator[EmailMessage]:
     """Parts that hold something, a mail inside the mail as one of them."""
     waiting = [mail]
-    for _ in range(_MOST_PARTS):
-        if not waiting:
-            return
+    while waiting:
         part = waiting.pop()
         inner = part.get_payload()
         if part.get_content_type() != _NESTED and isinstance(inner, list):

@@ -29,6 +29,7 @@ _SETTINGS = {
     "Rec.rec_batch_num": 1,
 }
 _NEEDED = ("rapidocr", "cv2", "onnxruntime")
+_LOWEST = 10  #: pixels; a line less high can't be read, and a long one would be blown up
 _CLEAREST = 0.6  #: scores below are guesses at dirt and pictures
 
 
@@ -63,10 +64,12 @@ class Recognizer:
 
         `scale` is how many pixels of the picture make one unit of the page.
         """
+        height, width = picture.shape[:2]
+        if min(height, width) < _LOWEST:
+            return Page(number, "")
         self._left -= 1
         self._renew()
-        found = self._loaded()(picture)
-        height, width = picture.shape[:2]
+        found = self._found(picture)
         seen = [
             Seen(clean(str(text)), _upright(box, scale))
             for text, box, score in zip(
@@ -76,6 +79,14 @@ class Recognizer:
             if score >= _CLEAREST and str(text).strip()
         ]  # fmt: skip
         return page_of(number, seen, width / scale, height / scale)
+
+    def _found(self, picture: Any) -> Any:
+        engine = self._loaded()
+        broken = import_module("rapidocr.inference_engine.onnxruntime.main").ONNXRuntimeError
+        try:
+            return engine(picture)
+        except broken as error:  # its models are sound, so it is what they ran out of
+            raise MemoryError from error
 
     def _loaded(self) -> Any:
         if self._engine is None:
