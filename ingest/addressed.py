@@ -25,7 +25,7 @@ COVER = 2_500  #: characters of a first page that are looked at
 COVERS = 500  #: documents of a collection from which on names alone are
 JOINED = 4  #: words that a name may have been made of
 COVER_SHARE = 0.5  #: a word on the cover tells half of what it tells in the name
-PROFILES_KEPT = 4_096
+MOST = 20_000  #: documents that are looked at, each of them once
 _YEAR = re.compile(r"(?<!\d)(?:19[89]|20\d)\d(?!\d)")
 _PROPER = re.compile(r"\b[A-Z][\w&]*")
 
@@ -48,7 +48,7 @@ class _Profile:
 def addressed(session: Session, documents: Sequence[Named], question: str) -> dict[str, float]:
     """How much each version is spoken of, the most of all as 1; nothing if none is."""
     asked = _Asked.of(question)
-    if len(documents) < 2 or not asked.words:
+    if not 2 <= len(documents) <= MOST or not asked.words:
         return {}
     profiles = _profiles(session, documents)
     known = Counter(chain.from_iterable(one.name | one.cover for one in profiles.values()))
@@ -100,7 +100,7 @@ def _profiles(session: Session, documents: Sequence[Named]) -> dict[str, _Profil
     return {one.version_id: _profile(one.name, covers.get(one.version_id, "")) for one in documents}
 
 
-@lru_cache(PROFILES_KEPT)
+@lru_cache(MOST)
 def _profile(name: str, cover: str) -> _Profile:
     own, years = frozenset(_name_words(name)), frozenset(_YEAR.findall(name))
     return _Profile(own, frozenset(words(cover)), years or frozenset(_YEAR.findall(cover)))
