@@ -1,7 +1,7 @@
 """Two rankings of chunks become one, judged by the pages that the chunks stand on.
 
 Ranks are fused, not scores, which no two indexes make alike (reciprocal rank fusion: Cormack,
-Clarke and Büttcher, SIGIR 2009). A page counts by its best chunk and a little by its others, and
+Clarke and Büttcher, SIGIR 2009); only a ranking that is alone is judged by its scores. A page counts by its best chunk and a little by its others, and
 once a page has had its say, others are heard before its next chunk.
 """
 
@@ -48,18 +48,16 @@ def ranked(candidates: Sequence[Candidate], favoured: Mapping[str, float]) -> li
 def _scores(candidates: Sequence[Candidate], favoured: Mapping[str, float]) -> Mapping[str, float]:
     similar = {one.chunk_id: one.similarity for one in candidates if one.similarity is not None}
     by_words = {one.chunk_id: one.words for one in candidates if one.words is not None}
-    if similar and by_words:
-        near, said = _ranks(similar), _ranks(by_words)
-        fused = {
-            one.chunk_id: VECTORS * near.get(one.chunk_id, 0) + WORDS * said.get(one.chunk_id, 0)
-            for one in candidates
-        }
-    else:
-        fused = _shares(similar or by_words)
+    fused = _fused(similar, by_words) if similar and by_words else _shares(similar or by_words)
     return {
         one.chunk_id: fused[one.chunk_id] * (1 + FAVOUR * favoured.get(one.version_id, 0.0))
         for one in candidates
     }
+
+
+def _fused(similar: Mapping[str, float], by_words: Mapping[str, float]) -> Mapping[str, float]:
+    near, said = _ranks(similar), _ranks(by_words)
+    return {one: VECTORS * near.get(one, 0) + WORDS * said.get(one, 0) for one in {**near, **said}}
 
 
 def _ranks(scores: Mapping[str, float]) -> Mapping[str, float]:
