@@ -1,8 +1,9 @@
 """Two rankings of chunks become one, judged by the pages that the chunks stand on.
 
 Ranks are fused, not scores, which no two indexes make alike (reciprocal rank fusion: Cormack,
-Clarke and Büttcher, SIGIR 2009); only a ranking that is alone is judged by its scores. A page counts by its best chunk and a little by its others, and
-once a page has had its say, others are heard before its next chunk.
+Clarke and Büttcher, SIGIR 2009); only a ranking that is alone is judged by its scores. A page
+counts by its best chunk and a little by its others, and once a page has had its say, others are
+heard before its next chunk.
 """
 
 from collections import defaultdict
