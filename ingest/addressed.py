@@ -24,8 +24,9 @@ from ingest.words import STOP, words
 COVER = 2_500  #: characters of a first page that are looked at
 COVERS = 500  #: documents of a collection from which on names alone are
 JOINED = 4  #: words that a name may have been made of
+CODE = 5  #: digits from which a number is somebody's
 COVER_SHARE = 0.5  #: a word on the cover tells half of what it tells in the name
-PROFILES_KEPT = 4_096
+MOST = 20_000  #: documents that are looked at, each of them once
 _YEAR = re.compile(r"(?<!\d)(?:19[89]|20\d)\d(?!\d)")
 _PROPER = re.compile(r"\b[A-Z][\w&]*")
 
@@ -48,7 +49,7 @@ class _Profile:
 def addressed(session: Session, documents: Sequence[Named], question: str) -> dict[str, float]:
     """How much each version is spoken of, the most of all as 1; nothing if none is."""
     asked = _Asked.of(question)
-    if len(documents) < 2 or not asked.words:
+    if not 2 <= len(documents) <= MOST or not asked.words:
         return {}
     profiles = _profiles(session, documents)
     known = Counter(chain.from_iterable(one.name | one.cover for one in profiles.values()))
@@ -74,14 +75,18 @@ class _Asked:
 
 
 def _tells(word: str) -> bool:
-    return len(word) > 1 and word not in STOP and word not in SHAPING and not _YEAR.fullmatch(word)
+    """Whether a word may name a document; a number may be of anything, and years count apart."""
+    long = len(word) > 1 and (not word.isdigit() or len(word) >= CODE)
+    return long and word not in STOP and word not in SHAPING
 
 
 def _joined(own: Sequence[str]) -> Iterator[str]:
     """Neighbouring words as one: `best buy` → `bestbuy`."""
     for size in range(2, JOINED + 1):
         for begin in range(len(own) - size + 1):
-            yield "".join(own[begin : begin + size])
+            joined = "".join(own[begin : begin + size])
+            if not joined.isdigit():
+                yield joined
 
 
 def _score(profile: _Profile, asked: _Asked, weights: Mapping[str, float]) -> float:
@@ -100,7 +105,7 @@ def _profiles(session: Session, documents: Sequence[Named]) -> dict[str, _Profil
     return {one.version_id: _profile(one.name, covers.get(one.version_id, "")) for one in documents}
 
 
-@lru_cache(PROFILES_KEPT)
+@lru_cache(MOST)
 def _profile(name: str, cover: str) -> _Profile:
     own, years = frozenset(_name_words(name)), frozenset(_YEAR.findall(name))
     return _Profile(own, frozenset(words(cover)), years or frozenset(_YEAR.findall(cover)))

@@ -1,8 +1,9 @@
 """Two rankings of chunks become one, judged by the pages that the chunks stand on.
 
 Ranks are fused, not scores, which no two indexes make alike (reciprocal rank fusion: Cormack,
-Clarke and Büttcher, SIGIR 2009). A page counts by its best chunk and a little by its others, and
-once a page has had its say, others are heard before its next chunk.
+Clarke and Büttcher, SIGIR 2009); only a ranking that is alone is judged by its scores. A page
+counts by its best chunk and a little by its others, and once a page has had its say, others are
+heard before its next chunk.
 """
 
 from collections import defaultdict
@@ -46,16 +47,29 @@ def ranked(candidates: Sequence[Candidate], favoured: Mapping[str, float]) -> li
 
 
 def _scores(candidates: Sequence[Candidate], favoured: Mapping[str, float]) -> Mapping[str, float]:
-    scores: defaultdict[str, float] = defaultdict(float)
-    similar = {one: one.similarity for one in candidates if one.similarity is not None}
-    by_words = {one: one.words for one in candidates if one.words is not None}
-    for ranking, weight in ((similar, VECTORS), (by_words, WORDS)):
-        for rank, one in enumerate(sorted(ranking, key=lambda one: -ranking[one])):
-            share = (RANK + 1) / (RANK + 1 + rank)
-            scores[one.chunk_id] += (
-                weight * share * (1 + FAVOUR * favoured.get(one.version_id, 0.0))
-            )
-    return scores
+    similar = {one.chunk_id: one.similarity for one in candidates if one.similarity is not None}
+    by_words = {one.chunk_id: one.words for one in candidates if one.words is not None}
+    fused = _fused(similar, by_words) if similar and by_words else _shares(similar or by_words)
+    return {
+        one.chunk_id: fused[one.chunk_id] * (1 + FAVOUR * favoured.get(one.version_id, 0.0))
+        for one in candidates
+    }
+
+
+def _fused(similar: Mapping[str, float], by_words: Mapping[str, float]) -> Mapping[str, float]:
+    near, said = _ranks(similar), _ranks(by_words)
+    return {one: VECTORS * near.get(one, 0) + WORDS * said.get(one, 0) for one in {**near, **said}}
+
+
+def _ranks(scores: Mapping[str, float]) -> Mapping[str, float]:
+    order = sorted(scores, key=lambda chunk_id: -scores[chunk_id])
+    return {chunk_id: (RANK + 1) / (RANK + 1 + rank) for rank, chunk_id in enumerate(order)}
+
+
+def _shares(scores: Mapping[str, float]) -> Mapping[str, float]:
+    """A ranking that is alone: its scores say more than ranks, a clear winner above all."""
+    most = max(scores.values(), default=0.0) or 1.0
+    return {chunk_id: max(score, 0.0) / most for chunk_id, score in scores.items()}
 
 
 def _by_pages(
@@ -69,5 +83,5 @@ def _by_pages(
         for one in reversed(chunks):
             heard = scores[one.chunk_id] + NEIGHBOUR * heard
         for place, one in enumerate(chunks):
-            share = scores[one.chunk_id] / scores[chunks[0].chunk_id]
+            share = scores[one.chunk_id] / (scores[chunks[0].chunk_id] or 1.0)
             yield one, heard * share * REPEATED**place

@@ -8,15 +8,15 @@ Without the vectors the words alone have to do.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ingest import fusion, lexical
+from ingest import fusion, lexical, passages
 from ingest.addressed import Named, addressed
 from ingest.database import reading
 from ingest.embed import Embedder
@@ -26,10 +26,12 @@ from ingest.errors import (
     EmbedderMismatch,
     IndexUnavailable,
 )
-from ingest.fusion import Candidate
+from ingest.passages import Found, Scope, passages_of
 from ingest.query import Query, understand
-from ingest.tables import ChunkRow, CollectionRow, DocumentRow, DocumentStatus, PageRow, VersionRow
+from ingest.tables import CollectionRow, DocumentRow
 from ingest.vectors import VectorIndex
+
+__all__ = ["UNKNOWN_SHARE", "Findings", "Found", "Scope", "find", "passages_of"]
 
 #: Asked of each index; more than anybody wants, because fusion reorders and SQL drops some.
 DEPTH = 100
@@ -41,28 +43,6 @@ MOST_SPOKEN_OF = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A passage that may hold the answer."""
-
-    chunk_id: str
-    document_id: str
-    document_name: str
-    version_id: str
-    page: int
-    char_start: int
-    char_end: int
-    heading: str
-    text: str
-    score: float  #: of both rankings, 0 … 1; only its order means something
-    similarity: float | None  #: cosine, if the vectors found it
-    words: float | None  #: lexical score, if the words found it
-
-    def public(self) -> dict[str, Any]:
-        """The passage as the REST interface shows it."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
 class Findings:
     """What a search brought, and where the time went."""
 
@@ -70,14 +50,6 @@ class Findings:
     documents_searched: int
     degraded: bool  #: found by words alone, for want of the vector index
     timings: dict[str, float]  #: milliseconds by stage
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Where to look: in a whole collection, or in one document of it."""
-
-    collection_id: str
-    document_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +77,12 @@ def find(scope: Scope, query: str, limit: int, embedder: Embedder, index: Vector
     clock.lap("words_ms")
     similar = _similar(places, asked, embedder, index, clock)
     with reading() as session:
-        candidates = _candidates(session, scope, similar or {}, by_words)
-        best = fusion.ranked(candidates, places.favoured)[:limit]
-        passages = _passages(session, scope, best)
+        there = passages.candidates(session, scope, similar or {}, by_words)
+        best = fusion.ranked(there, places.favoured)[:limit]
+        found = tuple(passages.passages(session, scope, best))
     clock.lap("check_ms")
     degraded = similar is None and places.documents > 0
-    return Findings(tuple(passages), places.documents, degraded, clock.laps)
-
-
-def passages_of(document_id: str) -> list[Found]:
-    """Every passage of a document that is ready, in reading order; all score nothing."""
-    query = _ready_passages().where(DocumentRow.id == document_id).order_by(ChunkRow.ordinal)
-    with reading() as session:
-        return [
-            _found(_unscored(chunk), chunk, text, document)
-            for chunk, text, document in session.execute(query)
-        ]
+    return Findings(found, places.documents, degraded, clock.laps)
 
 
 def _check(session: Session, scope: Scope, embedder: Embedder) -> None:
@@ -133,7 +95,7 @@ def _check(session: Session, scope: Scope, embedder: Embedder) -> None:
 
 
 def _places(session: Session, scope: Scope, question: str) -> _Places:
-    ready = select(DocumentRow.current_version_id, DocumentRow.name).where(*_within(scope))
+    ready = select(DocumentRow.current_version_id, DocumentRow.name).where(*passages.within(scope))
     documents = [Named(str(version), name) for version, name in session.execute(ready)]
     if scope.document_id is not None:
         if not documents:
@@ -182,72 +144,6 @@ def _vector(asked: Query, embedder: Embedder) -> Any:
         return vector
     both = vector + embedder.embed_question(asked.cue)
     return both / np.linalg.norm(both)
-
-
-def _within(scope: Scope) -> Iterator[ColumnElement[bool]]:
-    """What makes a document one of the scope that can be read."""
-    yield DocumentRow.collection_id == scope.collection_id
-    yield DocumentRow.status == DocumentStatus.READY
-    if scope.document_id is not None:
-        yield DocumentRow.id == scope.document_id
-
-
-def _ready_passages() -> Select[ChunkRow, str, DocumentRow]:
-    """(chunk, its page's text, its document) of current versions of documents that are ready."""
-    return (
-        select(ChunkRow, PageRow.text, DocumentRow)
-        .join(VersionRow, VersionRow.id == ChunkRow.version_id)
-        .join(DocumentRow, DocumentRow.current_version_id == VersionRow.id)
-        .join(
-            PageRow,
-            (PageRow.version_id == ChunkRow.version_id) & (PageRow.number == ChunkRow.page),
-        )
-        .where(DocumentRow.status == DocumentStatus.READY)
-    )
-
-
-def _candidates(
-    session: Session, scope: Scope, similar: Mapping[str, float], by_words: Mapping[str, float]
-) -> list[Candidate]:
-    """What was found and is there, each with its place."""
-    there = (
-        select(ChunkRow.id, ChunkRow.version_id, ChunkRow.page)
-        .join(DocumentRow, DocumentRow.current_version_id == ChunkRow.version_id)
-        .where(ChunkRow.id.in_({*similar, *by_words}), *_within(scope))
-    )
-    return [
-        Candidate(chunk_id, version, page, similar.get(chunk_id), by_words.get(chunk_id))
-        for chunk_id, version, page in session.execute(there)
-    ]
-
-
-def _passages(session: Session, scope: Scope, best: Sequence[fusion.Ranked]) -> Iterable[Found]:
-    ids = [each.candidate.chunk_id for each in best]
-    rows = session.execute(_ready_passages().where(ChunkRow.id.in_(ids), *_within(scope)))
-    known = {chunk.id: (chunk, text, document) for chunk, text, document in rows}
-    return [_found(each, *known[each.candidate.chunk_id]) for each in best]
-
-
-def _unscored(chunk: ChunkRow) -> fusion.Ranked:
-    return fusion.Ranked(Candidate(chunk.id, chunk.version_id, chunk.page, None, None), 0.0)
-
-
-def _found(ranked: fusion.Ranked, chunk: ChunkRow, page_text: str, document: DocumentRow) -> Found:
-    similarity, words = ranked.candidate.similarity, ranked.candidate.words
-    return Found(
-        chunk_id=chunk.id,
-        document_id=document.id,
-        document_name=document.name,
-        version_id=chunk.version_id,
-        page=chunk.page,
-        char_start=chunk.char_start,
-        char_end=chunk.char_end,
-        heading=chunk.heading,
-        text=page_text[chunk.char_start : chunk.char_end],
-        score=ranked.score,
-        similarity=None if similarity is None else round(similarity, 4),
-        words=None if words is None else round(words, 4),
-    )
 
 
 class _Clock:

@@ -36,6 +36,12 @@ def test_a_year_alone_speaks_of_no_document() -> None:
     assert spoken_of("What happened in 2021?") == []
 
 
+def test_a_number_in_a_question_is_no_document() -> None:
+    notes = [Named("n1", "note-12.txt"), Named("n2", "note-13.txt"), Named("n3", "case-10482.txt")]
+    assert spoken_of("Which 12 of them agreed?", notes) == []
+    assert spoken_of("What was decided in case 10482?", notes) == ["n3"]
+
+
 def test_chinese_names_are_found() -> None:
     assert spoken_of("特別休假要幾天前申請？") == ["c"]
 

@@ -1,6 +1,7 @@
 """Finding: Lectern's passages beside stock retrieval's, over the same pages, in one run."""
 
 import json
+import logging
 import os
 import sys
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import mean, quantiles
 from typing import Any, TextIO
 
+import structlog
 from rich.console import Console
 from rich.table import Table
 
@@ -29,6 +31,8 @@ Finder = Callable[[str, int, str | None], Sequence[Place]]
 
 def run(arguments: Namespace, results: TextIO) -> int:
     """Write the table of every set in both modes."""
+    # There is no broker, of which every step would complain.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     embedder = Embedder(settings().embedder, len(os.sched_getaffinity(0)))
     rows = [row for one in sets(arguments.data, arguments.limit) for row in measured(one, embedder)]
     if arguments.json:

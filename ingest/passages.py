@@ -1,0 +1,124 @@
+"""Passages as SQL has them: what an index names is looked up here, and counts only if it is here.
+
+That is: in this collection, in the current version of a document that is ready.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import Session
+
+from ingest.database import reading
+from ingest.fusion import Candidate, Ranked
+from ingest.tables import ChunkRow, DocumentRow, DocumentStatus, PageRow, VersionRow
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A passage that may hold the answer."""
+
+    chunk_id: str
+    document_id: str
+    document_name: str
+    version_id: str
+    page: int
+    char_start: int
+    char_end: int
+    heading: str
+    text: str
+    score: float  #: of both rankings, 0 … 1; only its order means something
+    similarity: float | None  #: cosine, if the vectors found it
+    words: float | None  #: lexical score, if the words found it
+
+    def public(self) -> dict[str, Any]:
+        """The passage as the REST interface shows it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where to look: in a whole collection, or in one document of it."""
+
+    collection_id: str
+    document_id: str | None = None
+
+
+def passages_of(document_id: str) -> list[Found]:
+    """Every passage of a document that is ready, in reading order; all score nothing."""
+    query = _ready_passages().where(DocumentRow.id == document_id).order_by(ChunkRow.ordinal)
+    with reading() as session:
+        return [
+            _found(_unscored(chunk), chunk, text, document)
+            for chunk, text, document in session.execute(query)
+        ]
+
+
+def within(scope: Scope) -> Iterator[ColumnElement[bool]]:
+    """What makes a document one of the scope that can be read."""
+    yield DocumentRow.collection_id == scope.collection_id
+    yield DocumentRow.status == DocumentStatus.READY
+    if scope.document_id is not None:
+        yield DocumentRow.id == scope.document_id
+
+
+def _ready_passages() -> Select[ChunkRow, str, DocumentRow]:
+    """(chunk, its page's text, its document) of current versions of documents that are ready."""
+    return (
+        select(ChunkRow, PageRow.text, DocumentRow)
+        .join(VersionRow, VersionRow.id == ChunkRow.version_id)
+        .join(DocumentRow, DocumentRow.current_version_id == VersionRow.id)
+        .join(
+            PageRow,
+            (PageRow.version_id == ChunkRow.version_id) & (PageRow.number == ChunkRow.page),
+        )
+        .where(DocumentRow.status == DocumentStatus.READY)
+    )
+
+
+def candidates(
+    session: Session, scope: Scope, similar: Mapping[str, float], by_words: Mapping[str, float]
+) -> list[Candidate]:
+    """What was found and is there, each with its place."""
+    there = (
+        select(ChunkRow.id, ChunkRow.version_id, ChunkRow.page)
+        .join(DocumentRow, DocumentRow.current_version_id == ChunkRow.version_id)
+        .where(ChunkRow.id.in_({*similar, *by_words}), *within(scope))
+    )
+    return [
+        Candidate(chunk_id, version, page, similar.get(chunk_id), by_words.get(chunk_id))
+        for chunk_id, version, page in session.execute(there)
+    ]
+
+
+def passages(session: Session, scope: Scope, best: Sequence[Ranked]) -> Iterator[Found]:
+    """The passages of a ranking, in its order."""
+    ids = [each.candidate.chunk_id for each in best]
+    rows = session.execute(_ready_passages().where(ChunkRow.id.in_(ids), *within(scope)))
+    known = {chunk.id: (chunk, text, document) for chunk, text, document in rows}
+    for each in best:
+        if each.candidate.chunk_id in known:
+            yield _found(each, *known[each.candidate.chunk_id])
+
+
+def _unscored(chunk: ChunkRow) -> Ranked:
+    return Ranked(Candidate(chunk.id, chunk.version_id, chunk.page, None, None), 0.0)
+
+
+def _found(ranked: Ranked, chunk: ChunkRow, page_text: str, document: DocumentRow) -> Found:
+    similarity, words = ranked.candidate.similarity, ranked.candidate.words
+    return Found(
+        chunk_id=chunk.id,
+        document_id=document.id,
+        document_name=document.name,
+        version_id=chunk.version_id,
+        page=chunk.page,
+        char_start=chunk.char_start,
+        char_end=chunk.char_end,
+        heading=chunk.heading,
+        text=page_text[chunk.char_start : chunk.char_end],
+        score=ranked.score,
+        similarity=None if similarity is None else round(similarity, 4),
+        words=None if words is None else round(words, 4),
+    )
