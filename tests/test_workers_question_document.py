@@ -92,9 +92,10 @@ def test_only_that_document_is_searched(office: Office, collection: str) -> None
     assert {passage["document_id"] for passage in found["passages"]} == {travel.id}
     with reading() as session:
         assert travel.version is not None
-        hits = lexical.search(session, collection, "leave asked ahead", 99, travel.version.id)
+        asked = ["leave", "asked", "ahead"]
+        hits = lexical.search(session, collection, asked, 99, [travel.version.id])
         assert len(hits) == 1
-        assert len(lexical.search(session, collection, "leave asked ahead", 99)) == 1 + len(others)
+        assert len(lexical.search(session, collection, asked, 99)) == 1 + len(others)
 
 
 def test_a_long_document_is_asked_by_its_passages(office: Office, collection: str) -> None:

@@ -65,7 +65,7 @@ def test_pieces_of_a_table_are_found_by_its_header(office: Office, collection: s
     assert later
     assert {chunk.context for chunk in later} == {"Zanzibar | Amount"}
     with reading() as session:
-        found = lexical.search(session, collection, "Zanzibar", 1_000)
+        found = lexical.search(session, collection, ["zanzibar"], 1_000)
     assert len(found) == len(chunks_of(document))
 
 
