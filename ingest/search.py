@@ -26,12 +26,10 @@ from ingest.errors import (
     EmbedderMismatch,
     IndexUnavailable,
 )
-from ingest.passages import Found, Scope, passages_of
+from ingest.passages import Found, Scope
 from ingest.query import Query, understand
 from ingest.tables import CollectionRow, DocumentRow
 from ingest.vectors import VectorIndex
-
-__all__ = ["UNKNOWN_SHARE", "Findings", "Found", "Scope", "find", "passages_of"]
 
 #: Asked of each index; more than anybody wants, because fusion reorders and SQL drops some.
 DEPTH = 100

@@ -5,7 +5,8 @@ from fakes import Office, new_collection, pdf, read
 
 from ingest.addressed import Named, addressed
 from ingest.database import reading
-from ingest.search import Scope, find
+from ingest.passages import Scope
+from ingest.search import find
 
 pytestmark = pytest.mark.usefixtures("migrated")
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.search import Found
+from ingest.passages import Found
 from workers.citations import neighbours, places_of, prove, quoted, tokens_of, without_markers
 from workers.sentences import sentence_spans, whole_sentences
 

@@ -9,7 +9,8 @@ from fakes import Office, first_step, new_collection, pdf, prose, read, ready_st
 from ingest import blobs, embed, lexical, library
 from ingest.database import reading, writing
 from ingest.errors import IndexUnavailable
-from ingest.search import Scope, find
+from ingest.passages import Scope
+from ingest.search import find
 from ingest.tables import ChunkRow, CollectionRow, DocumentRow, PageRow, VersionRow
 from workers import jobs, steps, submit
 from workers.kinds import embedding

@@ -11,8 +11,9 @@ from ingest import blobs, library, versions
 from ingest.blobs import Intake
 from ingest.database import reading, writing
 from ingest.errors import IndexUnavailable
+from ingest.passages import Scope
 from ingest.records import Document, Original, Version
-from ingest.search import Scope, find
+from ingest.search import find
 from ingest.tables import ChunkRow, PageRow, VersionRow
 from ingest.vectors import VectorIndex
 from workers import jobs, submit

@@ -16,7 +16,7 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from ingest.search import Found
+from ingest.passages import Found
 from workers.sentences import sentence_spans
 
 #: Share of a sentence's weight that its source must hold, and of its tokens in the same order.

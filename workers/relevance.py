@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ingest.embed import Embedder
-from ingest.search import UNKNOWN_SHARE, Found
+from ingest.passages import Found
+from ingest.search import UNKNOWN_SHARE
 from ingest.words import question_words, words
 from workers.citations import Place, places_of
 from workers.sentences import CLOSING, FULL_STOPS

@@ -58,12 +58,13 @@ class _Held:
 
 def supported(text: str, sources: Sequence[str], meaning: Meaning) -> Iterator[Supported]:
     """Every sentence of `text`, judged by the sources; places are offsets into these."""
+    speeches = [Speech.of(source) for source in sources]
     several = [
         ((number, start, end), tokens_of(speech.speaker(start)) + held)
-        for number, speech in enumerate(map(Speech.of, sources))
+        for number, speech in enumerate(speeches)
         for (start, end), held in runs(speech.source)
     ]
-    single = list(_held(sources))
+    single = list(_held(speeches))
     for start, end in sentence_spans(text):
         sentence = text[start:end]
         yield Supported(sentence, *_judged(sentence, several, single, meaning))
@@ -127,8 +128,8 @@ def _numbers(tokens: Tokens) -> set[str]:
     return {token for token in tokens if token[0].isdigit()}
 
 
-def _held(sources: Sequence[str]) -> Iterator[_Held]:
-    for number, speech in enumerate(map(Speech.of, sources)):
+def _held(speeches: Sequence[Speech]) -> Iterator[_Held]:
+    for number, speech in enumerate(speeches):
         for start, end in sentence_spans(speech.source):
             text = speech.source[start:end]
             name = tokens_of(speech.speaker(start))

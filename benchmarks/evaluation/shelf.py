@@ -24,8 +24,9 @@ from benchmarks.servers import free_port
 from ingest import database, library
 from ingest.blobs import Intake
 from ingest.embed import Embedder
+from ingest.passages import Found, Scope
 from ingest.records import Original
-from ingest.search import Findings, Found, Scope, find
+from ingest.search import Findings, find
 from ingest.sniff import media_type
 from ingest.tables import DocumentStatus, PageRow
 from ingest.vectors import VectorIndex

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ingest.embed import Embedder
-from ingest.search import Found
+from ingest.passages import Found
 from workers.citations import NEIGHBOURS, Place, carrier, neighbours, tokens_of
 from workers.extraction.nearness import nearness, stems_of
 from workers.extraction.quantities import quantities

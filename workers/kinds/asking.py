@@ -5,7 +5,7 @@ from typing import Any
 
 from langchain_core.prompts import ChatPromptTemplate
 
-from ingest.search import Found, passages_of
+from ingest.passages import Found, passages_of
 from workers import conversations, documents, prompts
 from workers.conversations import Turn
 from workers.documents import ANSWER_TOKENS, PROMPT_OVERHEAD, tongue_of_question

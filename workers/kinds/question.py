@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from ingest.errors import LecternError
-from ingest.search import Found, Scope, find
+from ingest.passages import Found, Scope
+from ingest.search import find
 from workers import citations, conversations, prompts, steps, usage, writing
 from workers.documents import tongue_of_question
 from workers.jobs import Job, Step

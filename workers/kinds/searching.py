@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from ingest.search import Scope, find
+from ingest.passages import Scope
+from ingest.search import find
 from workers import steps
 from workers.jobs import Job, Step
 from workers.work import Kind, Output, Plan, Progress, Work
