@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,6 +23,18 @@ from workers.engine import library, profile, weights
 from workers.engine.engine import Engine
 
 SETTINGS = (ingest.settings, workers.settings, service.settings)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With a failed test of the fleet, what the fleet's processes said last."""
+    report = yield
+    lectern = getattr(item, "funcargs", {}).get("fleet")
+    if report.failed and lectern is not None:
+        report.sections += [(f"{name}'s log", lectern.log(name)) for name in lectern.logs()]
+    return report
 
 
 @pytest.fixture(autouse=True)

@@ -119,6 +119,11 @@ class Fleet:
         self.chroma = self._spawn([program, "run", "--host", "127.0.0.1", port, path], "chroma")
         until(lambda: _answers(f"{self.chroma_url}/api/v2/heartbeat"), "Chroma answers")
 
+    def renew_chroma(self) -> None:
+        """Start Chroma anew, as `lectern up` does where a full disk has left it of no use."""
+        self.kill(self.chroma)
+        self.start_chroma()
+
     def spawn_worker(self, **settings: str) -> Process:
         """A worker on its way, which may fail to start; `settings` without their prefix."""
         more = {f"LECTERN_{name.upper()}": value for name, value in settings.items()}
@@ -178,6 +183,9 @@ class Fleet:
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")[-4_000:]
+
+    def logs(self) -> list[str]:
+        return sorted(path.stem for path in self.folder.glob("*.log"))
 
     def sql(self, query: str, *given: object) -> list[Any]:
         """Rows of the fleet's own database."""

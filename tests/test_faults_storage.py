@@ -65,6 +65,7 @@ def test_a_database_that_can_not_be_written_is_not_corrupted(staffed: Fleet) -> 
         job = note(staffed, collection)
         time.sleep(5)
         assert not staffed.job(job)["finished_at"]
+    staffed.renew_chroma()
     assert staffed.ended(job)["status"] == "succeeded"
     assert "Not made" not in [one["name"] for one in staffed.get("/v1/collections")["collections"]]
     assert whole(staffed)
@@ -177,6 +178,7 @@ def test_an_index_that_finds_no_room_is_tried_again(staffed: Fleet) -> None:
     with no_room(staffed.chroma):
         job = note(staffed, collection)
         until(lambda: any(step["retries"] for step in staffed.steps(job)), "it is put off")
+    staffed.renew_chroma()
     assert staffed.ended(job)["status"] == "succeeded"
     (document,) = staffed.get(f"/v1/collections/{collection}/documents")["documents"]
     version = document["version"]["id"]

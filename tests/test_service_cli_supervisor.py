@@ -7,11 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from threading import Timer
 
 import psutil
 import pytest
+from mishaps import no_room
 
+from ingest.errors import IndexUnavailable
+from ingest.vectors import Entry, VectorIndex
 from service.cli import parts
 from service.cli.errors import AlreadyRunning, PartFailed, PortBusy
 from service.cli.lock import DataLock, running
@@ -205,6 +210,38 @@ def test_logs_turn_over_at_a_start(tmp_path: Path) -> None:
     assert log.stat().st_size == 0
     assert (tmp_path / "part.log.1").stat().st_size == LARGEST_BYTES + 1
     assert log.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.faults(10)
+def test_a_chroma_that_no_room_has_spoilt_is_started_anew(
+    tmp_path: Path, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The full disk is simulated by a limit on the size of the process's files."""
+    monkeypatch.setattr("ingest.vectors.SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr("service.cli.supervisor.EXAMINED_EVERY_S", 0.2)
+    monkeypatch.setattr("service.cli.supervisor.UNSOUND_FOR_S", 0.5)
+    part = parts.chroma(parts.free_port(), tmp_path)
+    supervisor.start(part)
+    index = VectorIndex(f"http://127.0.0.1:{part.command[-2].partition('=')[2]}")
+    entries = [Entry(f"chunk{place}", "version", "document", 1, [1.0, 0.5]) for place in range(14)]
+    index.add("kept", entries)
+    process = supervisor._keepers[0]._process
+    assert process is not None
+    with no_room(process):
+        try_to_add(index, entries, 3)
+    try_to_add(index, entries, 6)
+    assert not part.sound()
+    Timer(8, supervisor.stopping.set).start()
+    supervisor.watch()
+    assert part.sound()
+    index.add("more", entries)
+    assert (index.count("kept"), index.count("more")) == (14, 14)
+
+
+def try_to_add(index: VectorIndex, entries: list[Entry], times: int) -> None:
+    for _ in range(times):
+        with suppress(IndexUnavailable):
+            index.add("more", entries)
 
 
 @pytest.mark.faults

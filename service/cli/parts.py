@@ -24,6 +24,8 @@ from service.cli.supervisor import Part
 SOCKET_PATH_BYTES = 107
 PLACE_PREFIX = "lectern-"
 ASK_S = 1.0
+#: A tenant without collections: making it again is a write that changes nothing.
+PROBE = {"name": "lectern-probe"}
 
 
 @dataclass(frozen=True)
@@ -114,11 +116,13 @@ def chroma(port: int, data: Path) -> Part:
             what="the Chroma server is not installed",
             way_out="run make run, or set LECTERN_CHROMA_URL to a server of yours",
         )
+    url = f"http://127.0.0.1:{port}"
     return Part(
         name="chroma",
         command=[str(program), "run", "--host", "127.0.0.1", f"--port={port}", f"--path={home}"],
         environment={"ANONYMIZED_TELEMETRY": "False"},
-        ready=lambda: answers(f"http://127.0.0.1:{port}/api/v2/heartbeat"),
+        ready=lambda: answers(f"{url}/api/v2/heartbeat"),
+        sound=lambda: takes_writes(url),
     )
 
 
@@ -159,6 +163,22 @@ def answers(url: str) -> bool:
         return httpx.get(url, timeout=ASK_S, trust_env=False).is_success
     except httpx.TransportError:
         return False
+
+
+def takes_writes(chroma_url: str) -> bool:
+    """Whether Chroma can still write, or cannot for a reason that a new start does not change.
+
+    After a write that found no room on the disk, version 1.5.9 keeps a connection to its database
+    in an open transaction: with room again, soon every write finds it locked or waits for ever,
+    while the heartbeat goes on.
+    """
+    try:
+        told = httpx.post(
+            f"{chroma_url}/api/v2/tenants", json=PROBE, timeout=ASK_S * 2, trust_env=False
+        )
+    except httpx.TransportError:
+        return False
+    return "database is locked" not in told.text
 
 
 def readiness(service_url: str) -> dict[str, Any] | None:

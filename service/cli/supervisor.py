@@ -1,4 +1,5 @@
-"""Keeps a few processes running: starts them in order, restarts those that die, stops them all.
+"""Keeps a few processes running: starts them in order, restarts those that die or are of no use
+any more, stops them all.
 
 Knows nothing of what the parts are. Children get a session of their own (Ctrl-C reaches them
 through us, in order) and a leash (they end when we are killed). Start them from the main thread:
@@ -24,11 +25,14 @@ BACKOFF_S = (0.5, 1, 2, 4, 8, 15, 30)
 #: A part that ran this long was healthy: its next restart is quick again.
 HEALTHY_AFTER_S = 60.0
 POLL_S = 0.1
+#: A part that works is asked so often whether it is sound, and killed if it is not for so long.
+EXAMINED_EVERY_S = 10.0
+UNSOUND_FOR_S = 40.0
 
 
 @dataclass(frozen=True)
 class Part:
-    """A process and how to tell that it works. `ready` must return within a second or two."""
+    """A process and how to tell that it works. The questions must return in a second or two."""
 
     name: str
     command: Sequence[str]
@@ -36,6 +40,7 @@ class Part:
     environment: Mapping[str, str] = field(default_factory=dict)
     patience_s: float = 60.0  #: how long a start may take
     grace_s: float = 10.0  #: between SIGTERM and SIGKILL
+    sound: Callable[[], bool] = lambda: True  #: false if only a new start can help it
 
 
 class Report(Protocol):
@@ -66,6 +71,7 @@ class Keeper:
         self.began = 0.0
         self.retry_at: float | None = None
         self.announced = False  #: whether this run has been reported as working
+        self._examined = self._sound = 0.0
 
     def spawn(self) -> None:
         """Start the process on its leash, its output in its log."""
@@ -79,7 +85,7 @@ class Keeper:
                 pass_fds=self._inherited,
                 start_new_session=True,
             )
-        self.began = time.monotonic()
+        self.began = self._examined = self._sound = time.monotonic()
         self.retry_at = None
         self.announced = False
 
@@ -110,6 +116,17 @@ class Keeper:
         except (ProcessLookupError, PermissionError):
             # Before its session exists, or when only the dead are left in it.
             return
+
+    def examine(self) -> None:
+        """Kill it once it has been unsound for long; asks now and then."""
+        moment = time.monotonic()
+        if moment - self._examined < EXAMINED_EVERY_S:
+            return
+        self._examined = moment
+        if self.part.sound():
+            self._sound = moment
+        elif moment - self._sound >= UNSOUND_FOR_S:
+            self.signal(signal.SIGKILL)  # it may be frozen: nothing gentler would reach it
 
     def plan_restart(self) -> float:
         """Set the time of the next start; returns the pause in seconds."""
@@ -159,7 +176,7 @@ class Supervisor:
             self.stopping.wait(POLL_S)
 
     def watch(self) -> None:
-        """Restart what dies, until asked to stop."""
+        """Restart what dies or is unsound, until asked to stop."""
         while not self.stopping.wait(POLL_S):
             for keeper in self._keepers:
                 self._look_after(keeper)
@@ -179,7 +196,9 @@ class Supervisor:
         elif keeper.retry_at is not None:
             if time.monotonic() >= keeper.retry_at:
                 keeper.spawn()
-        elif not keeper.announced and keeper.part.ready():
+        elif keeper.announced:
+            keeper.examine()
+        elif keeper.part.ready():
             keeper.announced = True
             self._report.started(name, time.monotonic() - keeper.began)
 
