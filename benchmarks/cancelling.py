@@ -27,7 +27,9 @@ LOOK_SECONDS = 0.02
 LONG_TOKENS, PROMPT_TOKENS = 150_000, 3_000
 #: Documents are not computed ahead, or no prompt would be long.
 SETTINGS = {"LECTERN_SAMPLES": "off", "LECTERN_WARM": "off"}
-QUESTION = "What is said about the costs, and by whom?"
+#: In every document: a question without evidence is refused before the model is asked.
+SAID = "The costs of the northern pumping station were named by the auditor in March."
+QUESTION = "Who named the costs of the northern pumping station?"
 
 
 @dataclass
@@ -43,7 +45,8 @@ class Desk:
     def upload(self, text: str) -> Made:
         """A new document, on its way."""
         self.number += 1
-        named = {f"document-{self.number}.txt": f"Number {self.number}.\n\n{text}".encode()}
+        content = f"Number {self.number}.\n\n{SAID}\n\n{text}".encode()
+        named = {f"document-{self.number}.txt": content}
         return whole.uploaded(self.client, self.collection, named)
 
     def document(self, tokens: int) -> str:
@@ -68,8 +71,8 @@ class Desk:
         return str(whole.made(self.client, "/v1/jobs", wanted)["id"])
 
     def await_step(self, job: str, *kinds: str) -> None:
-        """Return once a step of one of the kinds runs."""
-        while True:
+        """Return once a step of one of the kinds runs, or none will any more."""
+        while whole.told(self.client, f"/v1/jobs/{job}")["status"] in {"queued", "running"}:
             steps = whole.told(self.client, f"/v1/jobs/{job}/steps")["steps"]
             if any(one["status"] == "running" and one["kind"] in kinds for one in steps):
                 return

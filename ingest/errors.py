@@ -86,6 +86,12 @@ class CollectionNameUnusable(Refused):
     code = "collection_name_unusable"
 
 
+class TagsUnusable(Refused):
+    """A document carries at most {most} tags of at most {limit} characters."""
+
+    code = "tags_unusable"
+
+
 class StillBeingRead(Refused):
     """The document is being read ({status}); a new version can come when that has ended."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from ingest.filters import WHOLE, Part
 from ingest.words import words
 
 #: Words of one question that are looked up; a pasted page is not a question.
@@ -35,15 +36,20 @@ REMOVE = {
 SEARCH = {
     "sqlite": (
         "SELECT chunk_id, -bm25(chunk_words) FROM chunk_words "
-        "WHERE chunk_words MATCH :query ORDER BY rank LIMIT :limit"
+        "WHERE chunk_words MATCH :query{pages} ORDER BY rank LIMIT :limit"
     ),
     "postgresql": (
         "SELECT chunk_id, ts_rank_cd(words, query) AS score "
         "FROM chunk_words, to_tsquery('english', :query) AS query "
-        "WHERE scope = :scope AND (:anywhere OR version = ANY(:versions)) AND words @@ query "
+        "WHERE scope = :scope AND (:anywhere OR version = ANY(:versions)) "
+        "AND words @@ query{pages} "
         "ORDER BY score DESC LIMIT :limit"
     ),
 }
+PAGES = (
+    " AND EXISTS (SELECT 1 FROM chunks WHERE chunks.id = chunk_id "
+    "AND chunks.page BETWEEN :first AND :last)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +77,9 @@ def search(
     collection_id: str,
     asked: Sequence[str],
     limit: int,
-    version_ids: Sequence[str] = (),
+    part: Part = WHOLE,
 ) -> list[WordHit]:
-    """Chunks that share words with those asked for, best first; optionally of some versions only.
-
+    """Chunks that share words with those asked for, best first.
     `asked` is of `words.question_words`.
     """
     asked = asked[:QUESTION_WORDS]
@@ -84,19 +89,22 @@ def search(
     given: dict[str, Any]
     if dialect == "sqlite":
         where = f'scope : "{collection_id}"'
-        if version_ids:
-            where += f" AND version : ({_either(version_ids)})"
+        if part.version_ids:
+            where += f" AND version : ({_either(part.version_ids)})"
         given = {"query": f"{where} AND words : ({_either(asked)})", "limit": limit}
     else:
         quoted = (word.replace("'", "''") for word in asked)
         given = {
             "query": " | ".join(f"'{word}'" for word in quoted),
             "scope": collection_id,
-            "versions": list(version_ids),
-            "anywhere": not version_ids,
+            "versions": list(part.version_ids),
+            "anywhere": not part.version_ids,
             "limit": limit,
         }
-    found = session.execute(text(SEARCH[dialect]), given)
+    if part.pages is not None:
+        given |= dict(zip(("first", "last"), part.pages, strict=True))
+    narrowed = SEARCH[dialect].format(pages=PAGES if part.pages else "")
+    found = session.execute(text(narrowed), given)
     return [WordHit(chunk_id, float(score)) for chunk_id, score in found]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Select, delete, func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ingest import lexical
+from ingest import filters, lexical
 from ingest.database import new_id, now
 from ingest.errors import (
     CollectionNameTaken,
@@ -116,6 +116,14 @@ def document(session: Session, document_id: str) -> Document:
     if row is None:
         raise DocumentNotFound(id=document_id)
     return Document.of(*row)
+
+
+def tag(session: Session, document_id: str, tags: Sequence[str]) -> Document:
+    """Give a document these tags and no others. Raises DocumentNotFound, TagsUnusable."""
+    document(session, document_id)
+    session.get_one(DocumentRow, document_id).tags = filters.joined(tags)
+    session.flush()
+    return document(session, document_id)
 
 
 def documents(session: Session, collection_id: str) -> list[Document]:

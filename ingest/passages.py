@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from ingest.database import reading
+from ingest.filters import EVERYTHING, Filter
 from ingest.fusion import Candidate, Ranked
 from ingest.tables import ChunkRow, DocumentRow, DocumentStatus, PageRow, VersionRow
 
@@ -39,10 +40,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where to look: in a whole collection, or in one document of it."""
+    """Where to look: in a collection, or in one document of it, as far as a filter lets through."""
 
     collection_id: str
     document_id: str | None = None
+    only: Filter = EVERYTHING
 
 
 def passages_of(document_id: str) -> list[Found]:
@@ -59,6 +61,7 @@ def within(scope: Scope) -> Iterator[ColumnElement[bool]]:
     """What makes a document one of the scope that can be read."""
     yield DocumentRow.collection_id == scope.collection_id
     yield DocumentRow.status == DocumentStatus.READY
+    yield from scope.only.documents()
     if scope.document_id is not None:
         yield DocumentRow.id == scope.document_id
 
@@ -86,6 +89,8 @@ def candidates(
         .join(DocumentRow, DocumentRow.current_version_id == ChunkRow.version_id)
         .where(ChunkRow.id.in_({*similar, *by_words}), *within(scope))
     )
+    if scope.only.pages is not None:
+        there = there.where(ChunkRow.page.between(*scope.only.pages))
     return [
         Candidate(chunk_id, version, page, similar.get(chunk_id), by_words.get(chunk_id))
         for chunk_id, version, page in session.execute(there)

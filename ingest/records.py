@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ingest import filters
 from ingest.layout import Layout
 from ingest.tables import CollectionRow, DocumentRow, DocumentStatus, VersionRow
 
@@ -84,6 +85,7 @@ class Document:
     status: DocumentStatus
     error: dict[str, str] | None  #: code and message of a failed reading
     version: Version | None  #: the current one
+    tags: list[str]
     created_at: float
 
     @classmethod
@@ -97,6 +99,7 @@ class Document:
             status=DocumentStatus(row.status),
             error=_error(row),
             version=Version.of(version) if version else None,
+            tags=filters.split(row.tags),
             created_at=row.created_at,
         )
 

@@ -8,7 +8,7 @@ Without the vectors the words alone have to do.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ from ingest.errors import (
     EmbedderMismatch,
     IndexUnavailable,
 )
+from ingest.filters import Part
+from ingest.lexical import WordHit
 from ingest.passages import Found, Scope
 from ingest.query import Query, understand
 from ingest.tables import CollectionRow, DocumentRow
@@ -55,7 +57,7 @@ class _Places:
     """The parts of an index to look into."""
 
     collection_id: str
-    parts: tuple[tuple[str, ...], ...]  #: versions; () is the whole collection
+    parts: tuple[Part, ...]  #: the last is the narrowest; none where nothing can be found
     favoured: Mapping[str, float]  #: versions that the question speaks of, and how much
     documents: int
 
@@ -95,23 +97,37 @@ def _check(session: Session, scope: Scope, embedder: Embedder) -> None:
 def _places(session: Session, scope: Scope, question: str) -> _Places:
     ready = select(DocumentRow.current_version_id, DocumentRow.name).where(*passages.within(scope))
     documents = [Named(str(version), name) for version, name in session.execute(ready)]
-    if scope.document_id is not None:
-        if not documents:
-            raise DocumentNotFound(id=scope.document_id)
-        return _Places(scope.collection_id, ((documents[0].version_id,),), {}, 1)
-    favoured = addressed(session, documents, question)
-    spoken_of = sorted(favoured, key=lambda version: -favoured[version])[:MOST_SPOKEN_OF]
-    alone = tuple(version for version in spoken_of if favoured[version] >= SPOKEN_OF)
-    parts: tuple[tuple[str, ...], ...] = ((), alone) if alone else ((),)
-    return _Places(scope.collection_id, parts, favoured, len(documents))
+    if scope.document_id is not None and not documents and not scope.only.narrows:
+        raise DocumentNotFound(id=scope.document_id)
+    favoured: Mapping[str, float] = {}
+    parts: list[Part] = []
+    if scope.document_id is None and not scope.only.narrows:
+        parts.append(Part(pages=scope.only.pages))
+    elif documents:
+        parts.append(Part(tuple(one.version_id for one in documents), scope.only.pages))
+    if scope.document_id is None:
+        favoured = addressed(session, documents, question)
+        if alone := _spoken_of(favoured):
+            parts.append(Part(alone, scope.only.pages))
+    return _Places(scope.collection_id, tuple(parts), favoured, len(documents))
+
+
+def _spoken_of(favoured: Mapping[str, float]) -> tuple[str, ...]:
+    best = sorted(favoured, key=lambda version: -favoured[version])[:MOST_SPOKEN_OF]
+    return tuple(version for version in best if favoured[version] >= SPOKEN_OF)
 
 
 def _by_words(session: Session, places: _Places, asked: Query) -> dict[str, float]:
     """Chunks by their lexical score."""
-    narrow = places.parts[-1]
-    found = lexical.search(session, places.collection_id, asked.all_words, DEPTH, narrow)
+
+    def search(words: Sequence[str], part: Part) -> list[WordHit]:
+        return lexical.search(session, places.collection_id, words, DEPTH, part)
+
+    if not places.parts:
+        return {}
+    found = search(asked.all_words, places.parts[-1])
     if len(places.parts) > 1:  # common words take long in a whole collection, and tell less
-        found += lexical.search(session, places.collection_id, asked.words, DEPTH)
+        found += search(asked.words, places.parts[0])
     return {hit.chunk_id: hit.score for hit in reversed(found)}
 
 
@@ -126,8 +142,8 @@ def _similar(
     try:
         return {
             hit.chunk_id: hit.similarity
-            for versions in places.parts
-            for hit in index.search(places.collection_id, vector, DEPTH, versions)
+            for part in places.parts
+            for hit in index.search(places.collection_id, vector, DEPTH, part)
         }
     except IndexUnavailable:
         return None

@@ -16,6 +16,7 @@ from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError, NotFoundError
 
 from ingest.errors import IndexLost, IndexUnavailable
+from ingest.filters import WHOLE, Part
 
 UPSERT = 1_000  # the server refuses more than 5,461 at once
 NAME_PREFIX = "lectern-"
@@ -74,14 +75,12 @@ class VectorIndex:
                     metadatas=[_metadata(entry) for entry in part],
                 )
 
-    def search(
-        self, collection_id: str, vector: Any, limit: int, version_ids: Sequence[str] = ()
-    ) -> list[Hit]:
-        """The nearest chunks, best first, optionally of some versions only.
+    def search(self, collection_id: str, vector: Any, limit: int, part: Part = WHOLE) -> list[Hit]:
+        """The nearest chunks, best first.
 
         Raises IndexLost where nothing was ever indexed, and IndexUnavailable.
         """
-        where: Any = {"version_id": {"$in": list(version_ids)}} if version_ids else None
+        where = _narrowed(part)
         with _available():
             collection = self._existing(collection_id)
             if collection is None:
@@ -175,6 +174,16 @@ def _connect(url: httpx.URL) -> Any:
     )
     client._server._session.timeout = SILENCE_SECONDS  # noqa: SLF001
     return client
+
+
+def _narrowed(part: Part) -> Any:
+    wanted: list[dict[str, Any]] = []
+    if part.version_ids:
+        wanted.append({"version_id": {"$in": list(part.version_ids)}})
+    if part.pages is not None:
+        first, last = part.pages
+        wanted += [{"page": {"$gte": first}}, {"page": {"$lte": last}}]
+    return {"$and": wanted} if len(wanted) > 1 else next(iter(wanted), None)
 
 
 def _metadata(entry: Entry) -> dict[str, Any]:

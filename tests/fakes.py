@@ -21,6 +21,7 @@ from ingest import library
 from ingest.blobs import Intake
 from ingest.database import now, reading, writing
 from ingest.errors import IndexLost
+from ingest.filters import WHOLE, Part
 from ingest.records import Document, Original
 from ingest.sniff import media_type
 from ingest.vectors import Entry, Hit
@@ -78,15 +79,14 @@ class MemoryIndex:
     def add(self, collection_id: str, entries: Sequence[Entry]) -> None:
         self.entries.setdefault(collection_id, {}).update({one.chunk_id: one for one in entries})
 
-    def search(
-        self, collection_id: str, vector: Any, limit: int, version_ids: Sequence[str] = ()
-    ) -> list[Hit]:
+    def search(self, collection_id: str, vector: Any, limit: int, part: Part = WHOLE) -> list[Hit]:
         if collection_id not in self.entries:
             raise IndexLost
         found = [
             Hit(one.chunk_id, float(np.dot(one.vector, vector)))
             for one in self.entries[collection_id].values()
-            if not version_ids or one.version_id in version_ids
+            if not part.version_ids or one.version_id in part.version_ids
+            if part.pages is None or part.pages[0] <= one.page <= part.pages[1]
         ]
         return sorted(found, key=lambda hit: -hit.similarity)[:limit]
 
@@ -194,6 +194,9 @@ class MemoryEngine:
 
     def keeps(self, tokens: tuple[int, ...]) -> bool:
         return tokens in self.kept
+
+    def see_cancelled(self) -> None:
+        """Nothing is ever in progress."""
 
     def sources(self) -> frozenset[str]:
         return frozenset().union(*self.kept.values())

@@ -4,6 +4,7 @@ from sqlalchemy import text
 
 from ingest import lexical
 from ingest.database import reading, writing
+from ingest.filters import Part
 from ingest.words import question_words, words
 
 
@@ -57,7 +58,7 @@ def test_some_versions_can_be_searched_alone(migrated: object) -> None:
         for version in ("ver_1", "ver_2", "ver_3"):
             lexical.add(session, "col_a", version, [(f"of {version}", "renewing mains")])
     with reading() as session:
-        found = lexical.search(session, "col_a", ["mains"], 10, ["ver_1", "ver_3"])
+        found = lexical.search(session, "col_a", ["mains"], 10, Part(("ver_1", "ver_3")))
     assert {hit.chunk_id for hit in found} == {"of ver_1", "of ver_3"}
 
 

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.passages import Found
-from workers.citations import neighbours, places_of, prove, quoted, tokens_of, without_markers
+from workers.citations import neighbours, places_of, prove, quoted, without_markers
 from workers.sentences import sentence_spans, whole_sentences
+from workers.tokens import tokens_of
 
 ALDER = (
     "Alder Road\nAt 03:40 on 14 November 2024 a trunk main broke under Alder Road. "

@@ -6,6 +6,7 @@ import pytest
 from fakes import Office, new_collection, read
 
 from ingest.database import reading, writing
+from ingest.passages import Scope
 from workers import conversations, events, submit
 from workers.errors import ConversationNotFound
 from workers.jobs import Job
@@ -20,7 +21,7 @@ def collection() -> str:
 
 
 def ask(collection: str, question: str, conversation: str | None = None) -> Job:
-    return submit.question(collection, question, conversation)
+    return submit.question(Scope(collection), question, conversation)
 
 
 def of(job: Job) -> str:

@@ -15,6 +15,7 @@ from fakes import Office, first_step, new_collection, prose, read, set_step
 from ingest import blobs, library
 from ingest.database import reading, writing
 from ingest.errors import IndexUnavailable
+from ingest.passages import Scope
 from ingest.tables import ChunkRow, CollectionRow, DocumentRow, PageRow, VersionRow
 from ingest.vectors import VectorIndex
 from workers import events, jobs, steps, submit
@@ -76,8 +77,8 @@ def used(office: Office, document: library.Document, word: str) -> list[Job]:
     collection = document.collection_id
     made = [
         submit.summary(document.id),
-        submit.question(collection, f"What about {word}1w1 {word}1w2?", None),
-        submit.search(collection, f"{word}2w2", 1),
+        submit.question(Scope(collection), f"What about {word}1w1 {word}1w2?", None),
+        submit.search(Scope(collection), f"{word}2w2", 1),
     ]
     office.work()
     assert [jobs.get(job.id).status for job in made] == [JobStatus.SUCCEEDED] * 3
@@ -162,7 +163,7 @@ def chunks_of(document: library.Document) -> list[ChunkRow]:
 
 def test_a_conversation_keeps_its_other_turns(office: Office, collection: str) -> None:
     gone = read(office, collection, prose(3, topic="gone"), "gone.txt")
-    about = submit.question(collection, "What about gone1w1 gone1w2 gone1w3?", None)
+    about = submit.question(Scope(collection), "What about gone1w1 gone1w2 gone1w3?", None)
     office.work()
     read(office, new_collection("Other"), prose(3, topic="kept"), "kept.txt")
     conversation = str(about.params["conversation_id"])
@@ -209,7 +210,7 @@ def test_nothing_is_left_of_a_deleted_collection(office: Office, collection: str
     for topic in ("one", "two"):
         used(office, read(office, collection, prose(8, topic=topic), f"{topic}.txt"), topic)
     other = read(office, new_collection("Other"), prose(8, topic="kept"))
-    refused = submit.question(collection, "Who?", None)
+    refused = submit.question(Scope(collection), "Who?", None)
     deletion = submit.delete_collection(collection)
     office.work()
     assert jobs.get(deletion.id).status is JobStatus.SUCCEEDED

@@ -6,6 +6,7 @@ import pytest
 from fakes import Office, add_worker, first_step, new_collection, read, set_step, store
 
 from ingest.database import now, reading
+from ingest.passages import Scope
 from workers import dispatcher, jobs, submit
 from workers.dispatcher import dispatch
 from workers.fleet import WORKER_SILENT_SECONDS
@@ -74,7 +75,9 @@ def test_the_interactive_lane_does_not_wait_for_the_batch_lane(rung: Rung) -> No
     made = readings(3)
     add_worker(batch=1, interactive=1)
     dispatch()
-    questions = [submit.question(str(made[0].collection_id), "When?", None) for _ in range(4)]
+    questions = [
+        submit.question(Scope(str(made[0].collection_id)), "When?", None) for _ in range(4)
+    ]
     assert [lane for lane, _ in rung] == [Lane.BATCH, Lane.INTERACTIVE, Lane.INTERACTIVE]
     assert job_ids(rung)[1:] == [question.id for question in questions[:2]]
 

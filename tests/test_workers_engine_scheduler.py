@@ -460,6 +460,22 @@ def test_a_person_interrupts_a_prefill_and_nothing_is_lost(fine: Engine) -> None
     assert all(fine.keeps(job.prompt[: job.prefixes[-1]]) for job in jobs)
 
 
+def test_a_cancellation_is_seen_in_the_middle_of_a_step(fine: Engine) -> None:
+    flag = threading.Event()
+    job = asked(fine, " Which one comes last?", words("document", 100), max_tokens=12)
+    gone = fine.generate(replace(asked(fine, words("gone", 120)), cancelled=flag.is_set))
+    kept = fine.generate(job)
+    until(lambda: bool(fine._scheduler._decoding_since))
+    flag.set()
+    fine.see_cancelled()
+    assert text_of(gone) == ""
+    assert gone.finish is not None
+    assert gone.finish.reason == "cancelled"
+    assert fine.load().prefill_tokens < len(job.prompt)
+    assert fine.load().preemptions == 1
+    assert_greedy(fine, job, tokens_of(fine, text_of(kept)))
+
+
 def test_many_interruptions_change_nothing(fine: Engine) -> None:
     job = asked(fine, " Which one comes last?", words("document", 120), max_tokens=12)
     answer = fine.generate(job)

@@ -8,6 +8,7 @@ import pytest
 from fakes import new_collection
 
 from ingest.database import writing
+from ingest.passages import Scope
 from workers import events, jobs, submit
 from workers.errors import JobNotFound
 from workers.events import Event, emit, follow, forget, tell_outcome
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("migrated")
 
 @pytest.fixture
 def job() -> Job:
-    return submit.question(new_collection(), "When?", None)
+    return submit.question(Scope(new_collection()), "When?", None)
 
 
 def end(job: Job, status: JobStatus = JobStatus.SUCCEEDED, **fields: Any) -> Job:

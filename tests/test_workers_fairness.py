@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
 from ingest.database import reading, writing
+from ingest.passages import Scope
 from workers import dispatcher, jobs, submit
 from workers.dispatcher import dispatch
 from workers.jobs import Job, JobFilter
@@ -88,7 +89,7 @@ def test_a_higher_priority_goes_before_fairness(rung: Rung) -> None:
 def test_the_interactive_lane_is_shared_too(rung: Rung) -> None:
     collection = new_collection()
     for owner in ("many", "many", "many", "one"):
-        submit.search(collection, "Monday", 3, Wish(owner=owner))
+        submit.search(Scope(collection), "Monday", 3, Wish(owner=owner))
     add_worker(interactive=1)
     dispatch()
     assert Counter(owners(rung)) == {"many": 1, "one": 1}

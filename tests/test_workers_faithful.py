@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.citations import tokens_of
 from workers.meaning import WORDS_ONLY
 from workers.sentences import sentence_spans
 from workers.summaries.faithful import faithful
 from workers.support import Support, supported
+from workers.tokens import tokens_of
 
 SOURCE = (
     "Northbank renewed 118 kilometres of mains in the year at a cost of 232 pounds a metre. "

@@ -8,6 +8,7 @@ from sqlalchemy import update
 
 from ingest import library
 from ingest.database import now, reading, writing
+from ingest.passages import Scope
 from workers import jobs, lifecycle, steps, submit
 from workers.errors import JobNotFound
 from workers.fleet import WORKER_SILENT_SECONDS
@@ -110,7 +111,7 @@ def test_unknown_jobs_are_not_found() -> None:
 def test_the_front_is_before_everything_that_waits_on_the_lane(collection: str) -> None:
     ids = [reading_job(collection, f"On day {day}.").id for day in range(3)]
     jobs.prioritise(ids[0], 5)
-    question = submit.question(collection, "When?", None, wish=Wish(99))
+    question = submit.question(Scope(collection), "When?", None, wish=Wish(99))
     moved = jobs.prioritise(ids[2], None)
     assert (moved.priority, moved.waiting and moved.waiting.position) == (6, 1)
     assert jobs.prioritise(ids[2], None).priority == 6
@@ -130,7 +131,7 @@ def test_a_queued_job_says_why_it_waits(collection: str) -> None:
     assert waiting.message == "Number 2 in the batch lane."
     jobs.prioritise(second.id, 1)
     assert [jobs.get(each.id).waiting.position for each in (first, second)] == [2, 1]
-    question = submit.question(collection, "When?", None)
+    question = submit.question(Scope(collection), "When?", None)
     assert jobs.get(question.id).waiting.position == 1
     with reading() as session:
         silent = now(session) - WORKER_SILENT_SECONDS - 1
@@ -157,7 +158,7 @@ def test_when_a_job_starts_is_told_by_how_fast_the_lane_goes_on(collection: str)
 
 def test_jobs_are_listed_newest_first_by_what_is_wanted(collection: str) -> None:
     made = [reading_job(collection, f"On day {day}.") for day in range(3)]
-    question = submit.question(collection, "When?", None)
+    question = submit.question(Scope(collection), "When?", None)
     jobs.cancel(made[0].id)
     assert [job.id for job in jobs.listing(JobFilter(limit=2))] == [question.id, made[2].id]
     for wanted, ids in (

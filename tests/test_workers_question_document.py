@@ -11,6 +11,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from ingest import lexical
 from ingest.database import reading
 from ingest.errors import DocumentNotFound
+from ingest.filters import Part
+from ingest.passages import Scope
 from ingest.records import Document
 from workers import conversations, documents, jobs, prompts, submit
 from workers.conversations import Turn
@@ -37,7 +39,7 @@ def collection() -> str:
 
 
 def ask(office: Office, document: Document, question: str, conversation: str | None = None) -> Job:
-    asked = submit.question(document.collection_id, question, conversation, document_id=document.id)
+    asked = submit.question(Scope(document.collection_id, document.id), question, conversation)
     office.work()
     return jobs.get(asked.id)
 
@@ -93,7 +95,7 @@ def test_only_that_document_is_searched(office: Office, collection: str) -> None
     with reading() as session:
         assert travel.version is not None
         asked = ["leave", "asked", "ahead"]
-        hits = lexical.search(session, collection, asked, 99, [travel.version.id])
+        hits = lexical.search(session, collection, asked, 99, Part((travel.version.id,)))
         assert len(hits) == 1
         assert len(lexical.search(session, collection, asked, 99)) == 1 + len(others)
 
@@ -196,10 +198,10 @@ def test_sources_are_those_of_earlier_answers_too(office: Office, collection: st
 def test_only_what_is_there_and_has_been_read_is_asked(collection: str) -> None:
     waiting = store(collection, LEAVE)
     with pytest.raises(DocumentNotReady):
-        submit.question(collection, "When?", None, document_id=waiting.id)
+        submit.question(Scope(collection, waiting.id), "When?", None)
     for where, document in ((new_collection("Other"), waiting.id), (collection, "doc_none")):
         with pytest.raises(DocumentNotFound):
-            submit.question(where, "When?", None, document_id=document)
+            submit.question(Scope(where, document), "When?", None)
     assert jobs.listing(jobs.JobFilter()) == []
 
 

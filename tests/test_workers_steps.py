@@ -8,6 +8,7 @@ from fakes import Office, add_worker, first_step, new_collection, read, set_step
 
 from ingest.database import now, reading, writing
 from ingest.errors import IndexUnavailable
+from ingest.passages import Scope
 from ingest.tables import DocumentRow, DocumentStatus
 from workers import jobs, lifecycle, steps, submit
 from workers.errors import LeaseLost
@@ -202,7 +203,7 @@ def test_a_job_draws_only_on_documents_that_are_there(job: Job) -> None:
     office = Office()
     collection = new_collection("Other")
     kept, gone = (read(office, collection, text, f"{text}.txt") for text in ("one.", "two."))
-    search = submit.search(collection, "one", 5)
+    search = submit.search(Scope(collection), "one", 5)
     claim = claimed(search)
     submit.delete_document(gone.id)
     with steps.fenced(claim.step) as session:

@@ -5,6 +5,7 @@ from fakes import Office, first_step, new_collection, read, store
 
 from ingest.database import reading, writing
 from ingest.errors import CollectionNotFound, DocumentNotFound
+from ingest.passages import Scope
 from ingest.tables import DocumentRow, DocumentStatus
 from workers import jobs, openings, steps, submit
 from workers.errors import ConversationNotFound, DocumentNotReady
@@ -31,8 +32,8 @@ def everything(collection: str) -> list[Job]:
         submit.digest([document.id, read(Office(), collection, "More.", "b.txt").id]),
         submit.extract([document.id], {"type": "object", "properties": {"day": {}}}),
         submit.summary(document.id, dry_run=True),
-        submit.question(collection, "When?", None, wish=Wish(priority=1)),
-        submit.search(collection, "Monday", 3),
+        submit.question(Scope(collection), "When?", None, wish=Wish(priority=1)),
+        submit.search(Scope(collection), "Monday", 3),
         submit.compare(submit.Compared([(document.id, None), (other.id, None)])),
         submit.delete_document(document.id),
     ]
@@ -70,14 +71,14 @@ def test_nothing_is_asked_of_what_is_not_there(collection: str) -> None:
         with pytest.raises(DocumentNotFound):
             ask("doc_none")
     for ask in (
-        lambda: submit.question("col_none", "When?", None),
-        lambda: submit.search("col_none", "When?", 3),
+        lambda: submit.question(Scope("col_none"), "When?", None),
+        lambda: submit.search(Scope("col_none"), "When?", 3),
         lambda: submit.delete_collection("col_none"),
     ):
         with pytest.raises(CollectionNotFound):
             ask()
     with pytest.raises(ConversationNotFound):
-        submit.question(collection, "When?", "conv_none")
+        submit.question(Scope(collection), "When?", "conv_none")
     assert jobs.listing(JobFilter()) == []
 
 
@@ -108,9 +109,9 @@ def test_deleting_hides_a_document_and_stops_what_works_on_it(collection: str) -
 
 
 def test_deleting_a_collection_stops_its_questions_too(collection: str) -> None:
-    asked = submit.question(collection, "When?", None)
-    sought = submit.search(collection, "Monday", 3)
-    elsewhere = submit.question(new_collection("Other"), "When?", None)
+    asked = submit.question(Scope(collection), "When?", None)
+    sought = submit.search(Scope(collection), "Monday", 3)
+    elsewhere = submit.question(Scope(new_collection("Other")), "When?", None)
     steps.claim(first_step(sought).id, "a", 60)
     submit.delete_collection(collection)
     status = [jobs.get(job.id).status for job in (asked, sought, elsewhere)]
@@ -125,6 +126,6 @@ def test_a_wish_that_fails_half_way_leaves_nothing(
 ) -> None:
     monkeypatch.setattr(openings, "new_step", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        submit.question(collection, "When?", None)
+        submit.question(Scope(collection), "When?", None)
     with reading() as session:
         assert session.query(JobRow).count() == 0

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from fakes import MemoryEngine, Office, new_collection, prose, read, store
 
+from ingest.passages import Scope
 from ingest.records import Document
 from workers import documents, forgetting, idle, jobs, submit
 from workers.chat_model import LecternChat
@@ -265,7 +266,7 @@ def test_a_first_question_finds_the_document_computed_and_deletion_leaves_nothin
 
     conversation, cached = None, list[int]()
     for question in QUESTIONS:
-        asked = submit.question(collection, question, conversation, document_id=document.id)
+        asked = submit.question(Scope(collection, document.id), question, conversation)
         conversation = asked.params["conversation_id"]
         office.work()
         result = jobs.get(asked.id).result

@@ -18,6 +18,7 @@ from receiver import Receiver, listening
 import workers.settings
 from ingest.database import now, reading, writing
 from ingest.errors import DamagedDocument
+from ingest.passages import Scope
 from workers import courier, jobs, lifecycle, sending, signature, steps, submit, webhooks
 from workers.errors import DeliveryNotFound, WebhookNotFound, WebhookUrlRefused
 from workers.jobs import Job
@@ -290,7 +291,7 @@ def test_a_webhook_that_hangs_does_not_hold_up_the_others() -> None:
     collection = new_collection()
     for day in range(30):
         jobs.cancel(submit.read(store(collection, f"On day {day}.").id).id)
-    jobs.cancel(submit.search(collection, "Monday", 3).id)
+    jobs.cancel(submit.search(Scope(collection), "Monday", 3).id)
     claimed = [parcel.url for parcel in courier._claimed()]
     assert claimed.count(flooded.url) == courier.AT_ONCE_EACH
     assert claimed.count(other.url) == 1

@@ -8,36 +8,25 @@ It is verified when the source covers it, in about its order, and every number i
 
 import math
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
-from itertools import pairwise
 from typing import Any, TypeVar
 
 from ingest.passages import Found
+from workers.disputes import dispute
 from workers.sentences import sentence_spans
+from workers.tokens import Tokens, is_figure, tokens_of, weight_of
 
 #: Share of a sentence's weight that its source must hold, and of its tokens in the same order.
 COVERED, ORDERED = 0.7, 0.5
 #: A sentence without this much weight (about two content words) proves nothing by being found.
 SUBSTANCE = 1.5
 LENGTH_LOSS = 0.01  #: for each token of the source: of two that carry it, the shorter
+EXCERPT = 240  #: characters of a passage that is only near
 NEIGHBOURS = 3  #: sentences that may carry one sentence together
 T = TypeVar("T")
-Tokens = tuple[str, ...]
-FUNCTION_WEIGHT = 0.15
-PAIR_WEIGHT = 0.5  #: a word of two characters is in two pairs
-FUNCTION_WORDS = frozenset(
-    "a an and are as at be been by for from had has have in is it its of on or that the their "
-    "there these this those to was were which will with would not no 的 了 在 是 和 與 及 或 之 於 "
-    "由 其 並 也 為 有 以 等 對".split()
-)
-WORD = re.compile(
-    r"\d+(?:[.,/]\d+)*%?|[^\W\d_\u2e80-\u9fff\uf900-\ufaff]+|[\u2e80-\u9fff\uf900-\ufaff]+"
-)
-CJK_RUN = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff]")
 MARKER = re.compile(r"\s*[\[【]\s*\d{1,3}(?:\s*[,，]\s*\d{1,3})*\s*[\]】]")
 
 
@@ -63,6 +52,7 @@ class Sentence:
     text: str
     verified: bool
     citations: tuple[int, ...]
+    disputed: tuple[int, ...] = ()  #: citations of other documents that have other figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,19 +131,18 @@ def prove(answer: str, evidence: Sequence[Found]) -> Proof:
             sentences.append(Sentence(text, False, ()))
             continue
         citation = _cite(place, citations)
-        sentences.append(Sentence(text, True, (citation.id,)))
+        others = [_cite(other, citations).id for other in _otherwise(place, places)]
+        sentences.append(Sentence(text, True, (citation.id,), tuple(others)))
     return Proof(answer, tuple(sentences), tuple(citations))
 
 
-def tokens_of(text: str) -> Tokens:
-    """Normalised words and numbers, and pairs of neighbouring CJK characters, in order."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    tokens: list[str] = []
-    for match in WORD.finditer(folded):
-        run = match.group().rstrip(".,/")
-        pairs = [first + second for first, second in pairwise(run)] if CJK_RUN.match(run) else []
-        tokens += pairs or [run]
-    return tuple(tokens)
+def _otherwise(said: Place, places: Sequence[tuple[Place, Tokens]]) -> Iterator[Place]:
+    """One place of each other document that says it with other figures."""
+    own, told = tokens_of(said.text), {said.passage.document_id}
+    for place, held in places:
+        if place.passage.document_id not in told and dispute(own, held):
+            told.add(place.passage.document_id)
+            yield place
 
 
 def places_of(passage: Found) -> Iterator[Place]:
@@ -187,8 +176,8 @@ def carrier(sentence: str, places: Sequence[tuple[T, Tokens]]) -> T | None:
     total = weight_of(wanted)
     if total < SUBSTANCE:
         return None
-    numbers = {token for token in wanted if token[0].isdigit()}
-    weighed = [(token, count, _weight(token)) for token, count in Counter(wanted).items()]
+    numbers = set(filter(is_figure, wanted))
+    weighed = [(token, count, weight_of([token])) for token, count in Counter(wanted).items()]
     best, best_score = None, -math.inf
     for place, held in places:
         if numbers and not numbers <= set(held):
@@ -220,17 +209,6 @@ def _title_length(passage: Found) -> int:
     return len(title) + len(rest) - len(rest.lstrip()) if rest.strip() else 0
 
 
-def weight_of(tokens: Iterable[str]) -> float:
-    """What the tokens tell together; function words hardly anything."""
-    return sum(map(_weight, tokens))
-
-
-def _weight(token: str) -> float:
-    if token in FUNCTION_WORDS or all(character in FUNCTION_WORDS for character in token):
-        return FUNCTION_WEIGHT
-    return PAIR_WEIGHT if CJK_RUN.match(token) else 1.0
-
-
 def _coverage(wanted: tuple[str, ...], held: tuple[str, ...]) -> float:
     """Weight of the wanted tokens that are held, as a share."""
     common = Counter(wanted) & Counter(held)
@@ -243,10 +221,31 @@ def _in_order(wanted: tuple[str, ...], held: tuple[str, ...]) -> float:
     return sum(block.size for block in blocks) / len(wanted)
 
 
-def quoted(place: Place) -> Proof:
-    """An answer that is nothing but the words at `place`."""
-    citation = _cite(place, [])
-    return Proof(place.text, (Sentence(place.text, True, (citation.id,)),), (citation,))
+def quoted(place: Place, evidence: Sequence[Found] = ()) -> Proof:
+    """An answer that is nothing but the words at `place`; `evidence` may say otherwise."""
+    made: list[Citation] = []
+    citation = _cite(place, made)
+    places = [(each, tokens_of(each.text)) for passage in evidence for each in places_of(passage)]
+    others = tuple(_cite(other, made).id for other in _otherwise(place, places))
+    return Proof(place.text, (Sentence(place.text, True, (citation.id,), others),), tuple(made))
+
+
+def excerpt(passage: Found) -> dict[str, Any]:
+    """The beginning of a passage as a citation that carries nothing."""
+    start, end = passage.char_start, passage.char_start + min(len(passage.text), EXCERPT)
+    return asdict(
+        Citation(
+            0,
+            passage.document_id,
+            passage.document_name,
+            passage.version_id,
+            passage.page,
+            start,
+            end,
+            passage.text[:EXCERPT],
+            verified=False,
+        )
+    )
 
 
 def _cite(place: Place, citations: list[Citation]) -> Citation:

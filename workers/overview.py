@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from workers import prompts
-from workers.citations import Sentence, carrier, tokens_of, without_markers
+from workers.citations import Sentence, carrier, without_markers
 from workers.comparing.words import Sort, words_of
 from workers.sentences import sentence_spans
 from workers.styles import Tongue
+from workers.tokens import tokens_of
 
 LONGEST = 800  #: characters of a difference that a model is shown
 WEIGHTIEST = 5  #: differences that are named when no model's words stand

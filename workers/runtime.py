@@ -196,6 +196,9 @@ class Runtime:
         for key, each in held.items():
             if key not in wanted:
                 each.unwanted.set()
+        engine = self._tools.language.engine
+        if engine is not None and any(each.unwanted.is_set() for each in held.values()):
+            engine.see_cancelled()
 
     def _say_alive(self) -> None:
         if self._stopping.is_set():

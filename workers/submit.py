@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from ingest import library
 from ingest.database import reading, writing
+from ingest.passages import Scope
 from ingest.records import Document, Version
 from ingest.tables import DocumentRow, DocumentStatus
 from workers import dispatcher, subjects
@@ -181,35 +182,34 @@ def _of_documents(
     return job
 
 
-def question(
-    collection_id: str,
-    question: str,
-    conversation_id: str | None,
-    document_id: str | None = None,
-    wish: Wish = PLAIN,
-) -> Job:
+def question(scope: Scope, question: str, conversation_id: str | None, wish: Wish = PLAIN) -> Job:
     """Answer a question from a collection, or from one document of it that has been read.
 
     Without a conversation a new one is begun.
     """
     with writing() as session:
-        subjects.collection(session, collection_id)
-        if document_id is not None:
-            subjects.readable(session, document_id, collection_id)
+        subjects.collection(session, scope.collection_id)
+        if scope.document_id is not None:
+            subjects.readable(session, scope.document_id, scope.collection_id)
         given = {"question": question}
-        row = add_job(session, JobKind.QUESTION, collection_id, given, document_id)
-        conversation = open_turn(session, row.id, collection_id, question, conversation_id)
-        row.params = {"question": question, "conversation_id": conversation}
+        row = add_job(session, JobKind.QUESTION, scope.collection_id, given, scope.document_id)
+        conversation = open_turn(session, row.id, scope.collection_id, question, conversation_id)
+        row.params = {
+            "question": question,
+            "conversation_id": conversation,
+            "filter": scope.only.public(),
+        }
         job = wish.grant(row)
     dispatcher.dispatch()
     return job
 
 
-def search(collection_id: str, query: str, limit: int, wish: Wish = PLAIN) -> Job:
-    """Find passages, without an answer."""
+def search(scope: Scope, query: str, limit: int, wish: Wish = PLAIN) -> Job:
+    """Find passages of a collection, without an answer."""
     with writing() as session:
-        subjects.collection(session, collection_id)
-        row = add_job(session, JobKind.SEARCH, collection_id, {"query": query, "limit": limit})
+        subjects.collection(session, scope.collection_id)
+        given = {"query": query, "limit": limit, "filter": scope.only.public()}
+        row = add_job(session, JobKind.SEARCH, scope.collection_id, given)
         job = wish.grant(row)
     dispatcher.dispatch()
     return job

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 
-from workers.citations import SUBSTANCE, Tokens, carrier, runs, tokens_of
-from workers.citations import weight_of as weigh
+from workers.citations import SUBSTANCE, carrier, runs
 from workers.meaning import Meaning
 from workers.sentences import sentence_spans
 from workers.summaries.spoken import Speech
+from workers.tokens import Tokens, tokens_of
+from workers.tokens import weight_of as weigh
 
 #: Changes with the rules below: part of the content keys of what they have judged.
 VERSION = 2

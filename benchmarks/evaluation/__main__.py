@@ -15,6 +15,10 @@ def run(arguments: Namespace, place: TextIO) -> int:
 
         return retrieval.run(arguments, place)
     prepare()
+    if arguments.what == "answers":
+        from benchmarks.evaluation import answers  # noqa: PLC0415 - after `prepare`
+
+        return answers.run(arguments, place)
     from benchmarks.evaluation import summaries  # noqa: PLC0415 - after `prepare`
 
     return summaries.run(arguments, place)

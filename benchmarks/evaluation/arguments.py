@@ -8,7 +8,7 @@ from pathlib import Path
 def parse(words: Sequence[str] | None = None) -> Namespace:
     """The command line as a namespace."""
     asked = ArgumentParser(prog="lectern eval", description="Measure how good Lectern is.")
-    asked.add_argument("what", choices=["summaries", "retrieval"])
+    asked.add_argument("what", choices=["summaries", "retrieval", "answers"])
     asked.add_argument(
         "--data", type=Path, required=True, metavar="PATH", help="QMSum, DRCD or FinanceBench"
     )

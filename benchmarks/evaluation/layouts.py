@@ -35,6 +35,7 @@ class Asked:
     document: str
     pages: frozenset[int] = frozenset()
     spans: tuple[tuple[int, int], ...] = ()
+    answer: str = ""  #: as the set's authors gave it; none where there are only places
 
     def proved_by(self, place: Place) -> bool:
         """Whether a passage is of the evidence."""
@@ -66,6 +67,16 @@ class Set:
     name: str
     sources: Sequence[Source]
     asked: Sequence[Asked]
+    particular: bool = True  #: whether no document answers what was asked of another
+
+    @property
+    def misplaced(self) -> list[Asked]:
+        """The questions, each put to the document after its own, which does not answer it."""
+        names = [source.name for source in self.sources]
+        if not self.particular or len(names) < 2:
+            return []
+        after = dict(zip(names, [*names[1:], names[0]], strict=True))
+        return [Asked(one.question, after[one.document]) for one in self.asked]
 
 
 def sets(path: Path, limit: int | None = None) -> list[Set]:
@@ -99,7 +110,8 @@ def _limited(one: Set, limit: int | None) -> Set:
         return one
     asked = one.asked[:limit]
     needed = {each.document for each in asked}
-    return Set(one.name, [source for source in one.sources if source.name in needed], asked)
+    kept = [source for source in one.sources if source.name in needed]
+    return Set(one.name, kept, asked, one.particular)
 
 
 def _reports(folder: Path) -> Set:
@@ -110,7 +122,8 @@ def _reports(folder: Path) -> Set:
             print(f"left out: {row['id']}, for want of {document}", file=sys.stderr)
             continue
         own = (one["page"] for one in row["evidence"] if one["document"] == document)
-        asked.append(Asked(row["question"], document, frozenset(own)))
+        found = str(row.get("answer", ""))
+        asked.append(Asked(row["question"], document, frozenset(own), answer=found))
     files = sorted((folder / PDFS).glob("*.pdf"))
     return Set(folder.name, [Source(file.name, file) for file in files], asked)
 
@@ -122,7 +135,10 @@ def _articles(file: Path) -> Set:
         at = 0
         for paragraph in article["paragraphs"]:
             span = at, at + len(paragraph["context"])
-            asked += [Asked(one["question"], name, spans=(span,)) for one in paragraph["qas"]]
+            asked += [
+                Asked(one["question"], name, spans=(span,), answer=_first_answer(one))
+                for one in paragraph["qas"]
+            ]
             at = span[1] + len(BETWEEN_PAGES)
         texts = [paragraph["context"] for paragraph in article["paragraphs"]]
         sources.append(Source(name, text=BETWEEN_PAGES.join(texts)))
@@ -146,7 +162,11 @@ def _meetings(file: Path) -> Set:
             if spans:
                 asked.append(Asked(one["query"], name, spans=spans))
         sources.append(Source(name, text=BETWEEN_TURNS.join(turns)))
-    return Set(f"qmsum-{file.stem}", sources, asked)
+    return Set(f"qmsum-{file.stem}", sources, asked, particular=False)
+
+
+def _first_answer(asked: dict[str, Any]) -> str:
+    return next((str(one["text"]) for one in asked.get("answers", ())), "")
 
 
 def _rows(file: Path) -> Iterator[dict[str, Any]]:

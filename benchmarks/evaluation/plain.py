@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.evaluation.layouts import Place
 from benchmarks.evaluation.shelf import Shelf
+from ingest.filters import WHOLE, Part
 from ingest.vectors import Entry, VectorIndex
 from ingest.words import words
 
@@ -59,10 +60,14 @@ class Stock:
 
     def find(self, question: str, limit: int, document: str | None = None) -> list[Place]:
         """Places of the nearest, best first."""
+        return [piece.place for piece in self.nearest(question, limit, document)]
+
+    def nearest(self, question: str, limit: int, document: str | None = None) -> list[Piece]:
+        """The nearest, best first."""
         vector = self._embedder.embed_question(question)
-        wanted = [document] if document else []
-        hits = self._index.search(COLLECTION, vector, limit, wanted)
-        return [self._parts[int(hit.chunk_id)].place for hit in hits]
+        part = Part((document,)) if document else WHOLE
+        hits = self._index.search(COLLECTION, vector, limit, part)
+        return [self._parts[int(hit.chunk_id)] for hit in hits]
 
 
 def _entries(batch: Sequence[Piece], vectors: Any, begin: int) -> Iterator[Entry]:

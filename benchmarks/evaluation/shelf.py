@@ -1,5 +1,6 @@
 """A Lectern of its own with a set's documents in it: SQL, a Chroma server, and the worker's own
-steps that read a document. There is no language model in it, and no service.
+steps that read a document and answer a question. There is no service, and a language model only
+where one is given.
 """
 
 import os
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
@@ -30,7 +32,7 @@ from ingest.search import Findings, find
 from ingest.sniff import media_type
 from ingest.tables import DocumentStatus, PageRow
 from ingest.vectors import VectorIndex
-from workers import submit
+from workers import jobs, submit
 from workers.jobs import Job
 from workers.language import Language
 from workers.runtime import Runtime
@@ -39,6 +41,14 @@ from workers.tables import StepRow
 from workers.work import Tools
 
 START_SECONDS = 60.0
+SPEECHLESS = Language(
+    chat=FakeListChatModel(responses=[""]),
+    fingerprint="none",
+    context_tokens=0,
+    count_tokens=len,
+    engine=None,
+    small=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +61,34 @@ class Shelf:
     starts: Mapping[str, list[int]]  #: where each page begins in the set's own text
     embedder: Embedder
     index: VectorIndex
+    runtime: Runtime
 
     def find(self, question: str, limit: int, document: str | None = None) -> Findings:
         """What Lectern finds, in one document or in all."""
         scope = Scope(self.collection_id, self.ids[document] if document else None)
         return find(scope, question, limit, self.embedder, self.index)
 
+    def answer(self, question: str, document: str | None = None) -> dict[str, Any]:
+        """The result of a question's job, about one document or about all."""
+        about = self.ids[document] if document else None
+        job = submit.question(Scope(self.collection_id, about), question, None)
+        _work(self.runtime, job)
+        ended = jobs.get(job.id)
+        if ended.result is None:
+            raise PeerMissing(f"a question {ended.status}: {ended.error}")
+        return ended.result
+
     def place(self, passage: Found) -> Place:
         """Where a passage is, in the set's terms."""
-        name = next(name for name, key in self.ids.items() if key == passage.document_id)
-        at = self.starts[name][passage.page - 1]
-        return Place(name, passage.page, at + passage.char_start, at + passage.char_end)
+        return self.place_at(
+            passage.document_id, passage.page, passage.char_start, passage.char_end
+        )
+
+    def place_at(self, document_id: str, page: int, start: int, end: int) -> Place:
+        """The same of offsets into a page."""
+        name = next(name for name, key in self.ids.items() if key == document_id)
+        at = self.starts[name][page - 1]
+        return Place(name, page, at + start, at + end)
 
 
 @contextmanager
@@ -108,27 +135,21 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def filled(documents: Set, embedder: Embedder) -> Iterator[tuple[Shelf, str]]:
+def filled(
+    documents: Set, embedder: Embedder, language: Language | None = None
+) -> Iterator[tuple[Shelf, str]]:
     """The shelf with all of a set's documents, and the URL of its Chroma server."""
     with (
         tempfile.TemporaryDirectory() as folder,
         alone(Path(folder)),
         chroma(Path(folder) / "chroma") as url,
     ):
-        index = VectorIndex(url)
-        yield _fill(documents, embedder, index), url
+        tools = Tools(language or SPEECHLESS, embedder, VectorIndex(url))
+        yield _fill(documents, tools), url
 
 
-def _fill(documents: Set, embedder: Embedder, index: VectorIndex) -> Shelf:
-    language = Language(
-        chat=FakeListChatModel(responses=[""]),
-        fingerprint="none",
-        context_tokens=0,
-        count_tokens=len,
-        engine=None,
-        small=True,
-    )
-    runtime = Runtime(Tools(language, embedder, index), workers.settings.Settings())
+def _fill(documents: Set, tools: Tools) -> Shelf:
+    runtime = Runtime(tools, workers.settings.Settings())
     with database.writing() as session:
         collection_id = library.create_collection(session, documents.name).id
     ids: dict[str, str] = {}
@@ -138,7 +159,7 @@ def _fill(documents: Set, embedder: Embedder, index: VectorIndex) -> Shelf:
         print(f"  {documents.name}: {number} of {len(documents.sources)} read", file=sys.stderr)
     own = {source.name: source.text for source in documents.sources}
     starts = {name: list(_starts(own[name], pages)) for name, pages in texts.items()}
-    return Shelf(collection_id, ids, texts, starts, embedder, index)
+    return Shelf(collection_id, ids, texts, starts, tools.embedder, tools.index, runtime)
 
 
 def _read(collection_id: str, source: Source, runtime: Runtime) -> tuple[str, list[str]]:
@@ -151,9 +172,7 @@ def _read(collection_id: str, source: Source, runtime: Runtime) -> tuple[str, li
     with database.writing() as session:
         document, _ = library.add(session, collection_id, original)
         intake.commit()
-    job = submit.read(document.id)
-    while step := _next_step(job):
-        runtime.run(step)
+    _work(runtime, submit.read(document.id))
     with database.reading() as session:
         read = library.document(session, document.id)
         if read.status != DocumentStatus.READY or read.version is None:
@@ -161,6 +180,12 @@ def _read(collection_id: str, source: Source, runtime: Runtime) -> tuple[str, li
             return document.id, []
         pages = select(PageRow.text).where(PageRow.version_id == read.version.id)
         return document.id, list(session.scalars(pages.order_by(PageRow.number)))
+
+
+def _work(runtime: Runtime, job: Job) -> None:
+    """All of the job's steps, here and now."""
+    while step := _next_step(job):
+        runtime.run(step)
 
 
 def _next_step(job: Job) -> str | None:

@@ -105,17 +105,20 @@ def _add_summarize(summarize: ArgumentParser) -> None:
 
 def _add_eval(evaluation: ArgumentParser) -> None:
     evaluation.add_argument(
-        "what", choices=["summaries", "retrieval"], help="each beside naive ways"
+        "what", choices=["summaries", "retrieval", "answers"], help="each beside naive ways"
     )
     evaluation.add_argument(
         "--data",
         type=Path,
         required=True,
         metavar="PATH",
-        help="meetings (QMSum); for retrieval also FinanceBench, DRCD, or a folder of them",
+        help="meetings (QMSum); but for summaries also FinanceBench, DRCD, or a folder of them",
     )
     evaluation.add_argument(
-        "--limit", type=int, metavar="N", help="first N meetings (default 10), or questions (all)"
+        "--limit",
+        type=int,
+        metavar="N",
+        help="first N meetings (default 10), or questions (retrieval: all; answers: 20 a set)",
     )
     evaluation.add_argument("--length", type=int, default=100, metavar="N", help="words to ask for")
 

@@ -28,6 +28,8 @@ class Reply:
         for event in events:
             if event.name == "job":
                 self.job_id = event.data["id"]
+            elif event.name == "quote":
+                self._quote(event.data)
             elif event.name == "token":
                 self._token(event.data)
             elif event.name == "done":
@@ -35,6 +37,11 @@ class Reply:
             elif event.name == "error":
                 raise JobFailed(event.data["code"], event.data["message"])
         raise JobFailed("stream_ended", "the stream ended without an answer")
+
+    def _quote(self, citation: Record) -> None:
+        place = f"{citation['document_name']}, p. {citation['page']}"
+        words = " ".join(plain(citation["quote"]).split())
+        self._screen.note(f"Best passage ({place}): “{words}”", "dim")
 
     def _token(self, data: Record) -> None:
         if self.first_token_s is None:
@@ -88,6 +95,12 @@ def print_answer(screen: Screen, reply: Reply, answer: Record) -> None:
             screen.line("Checked answer:", "bold")
         screen.line(final)
     print_citations(screen, answer["citations"])
+    disputed = {one for each in answer["sentences"] for one in each.get("disputed", ())}
+    for one in sorted(disputed):
+        screen.note(f"  [{one}] says otherwise", "yellow")
+    for near in answer.get("nearest", ()):
+        words = " ".join(plain(near["quote"]).split())
+        screen.note(f"  near: {near['document_name']}, p. {near['page']}: “{words}”", "dim")
     screen.note(f"  {answer_remarks(answer)}", "dim")
     if answer.get("conversation_id"):
         screen.note(f"  go on with: --conversation {answer['conversation_id']}", "dim")

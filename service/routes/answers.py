@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from ingest.passages import Scope
 from service.deps import Closing, Identifier, Owner
 from service.questions import checked
 from service.schemas import answers as schemas
@@ -38,9 +39,9 @@ async def ask(
     """
     question = checked(asked.question)
     conversation = asked.conversation_id or asked.conversation
-    job = await run_in_threadpool(
-        submit.question, collection_id, question, conversation, asked.document_id, Wish(owner=owner)
-    )
+    scope = Scope(collection_id, asked.document_id, asked.filter.filter())
+    wish = Wish(owner=owner)
+    job = await run_in_threadpool(submit.question, scope, question, conversation, wish)
     if not asked.stream:
         return (await outcome(request, job, closing)).result or {}
     first = {"id": job.id, "conversation_id": job.params.get("conversation_id")}
@@ -61,6 +62,6 @@ async def search(
 ) -> dict[str, Any]:
     """Find passages without an answer, with scores and what each stage took."""
     query = checked(wanted.query)
-    wish = Wish(owner=owner)
-    job = await run_in_threadpool(submit.search, collection_id, query, wanted.limit, wish)
+    scope, wish = Scope(collection_id, only=wanted.filter.filter()), Wish(owner=owner)
+    job = await run_in_threadpool(submit.search, scope, query, wanted.limit, wish)
     return await awaited(request, job, closing, SEARCH_SECONDS)

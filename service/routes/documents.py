@@ -78,6 +78,13 @@ def get_document(document_id: Identifier) -> dict[str, Any]:
         return library.document(session, document_id).public()
 
 
+@router.put("/documents/{document_id}/tags", response_model=schemas.Document)
+def tag_document(document_id: Identifier, wanted: schemas.Tags) -> dict[str, Any]:
+    """Give a document these tags and no others, for searches to be narrowed to."""
+    with writing() as session:
+        return library.tag(session, document_id, wanted.tags).public()
+
+
 @router.delete("/documents/{document_id}", status_code=202, response_model=JobAnswer)
 def delete_document(document_id: Identifier, owner: Owner) -> dict[str, Any]:
     """Remove a document: gone for everybody at once, erased by a job."""

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from ingest.passages import Scope
 from service import table
 from service.deps import Closing, Identifier, Owner
 from service.questions import checked
@@ -114,13 +115,9 @@ async def follow_job(
 
 def _asked(wanted: schemas.Wanted, owner: str) -> Job:
     if isinstance(wanted, schemas.QuestionRequest):
-        return submit.question(
-            wanted.collection_id,
-            checked(wanted.question),
-            wanted.conversation_id,
-            wanted.document_id,
-            Wish(wanted.priority, owner),
-        )
+        scope = Scope(wanted.collection_id, wanted.document_id, wanted.filter.filter())
+        question, wish = checked(wanted.question), Wish(wanted.priority, owner)
+        return submit.question(scope, question, wanted.conversation_id, wish)
     wish, dry_run = Wish(wanted.priority, owner, wanted.when), wanted.dry_run
     match wanted:
         case schemas.SummaryRequest():

@@ -1,10 +1,46 @@
 """The shapes of questions, answers, searches and conversations."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from ingest.filters import MOST_TAGS, Filter
+from ingest.names import one_line
+from service.deps import HIGHEST
 from service.schemas.forms import Answering, Asking, Id, LongText
+
+Page = Annotated[int, Field(ge=1, le=HIGHEST)]
+Word = Annotated[str, Field(max_length=200)]
+Moment = Annotated[float, Field(ge=0, le=1e11, description="seconds since the epoch")]
+
+
+class Pages(Asking):
+    """From a page to a page, both included."""
+
+    first: Page = 1
+    last: Page = HIGHEST
+
+
+class Narrowing(Asking):
+    """Where to look; what is left out narrows nothing."""
+
+    document_ids: list[Id] = Field([], max_length=1_000)
+    media_types: list[Word] = Field([], max_length=50)
+    tags: list[Word] = Field([], max_length=MOST_TAGS, description="a document carries all of them")
+    added_from: Moment | None = None
+    added_before: Moment | None = None
+    pages: Pages | None = None
+
+    def filter(self) -> Filter:
+        """The same as the search takes it."""
+        return Filter(
+            document_ids=tuple(self.document_ids),
+            media_types=tuple(map(one_line, self.media_types)),
+            tags=tuple(self.tags),
+            added_from=self.added_from,
+            added_before=self.added_before,
+            pages=(self.pages.first, self.pages.last) if self.pages else None,
+        )
 
 
 class Question(Asking):
@@ -14,6 +50,7 @@ class Question(Asking):
     document_id: Id | None = Field(None, description="answer from this document alone")
     conversation_id: Id | None = None
     conversation: Id | None = Field(None, description="the same as conversation_id")
+    filter: Narrowing = Narrowing()
     stream: bool = Field(False, description="answer with the job's events")
 
 
@@ -37,6 +74,7 @@ class Sentence(Answering):
     text: str
     verified: bool
     citations: list[int]
+    disputed: list[int] = Field([], description="citations of documents with other figures")
 
 
 class Usage(Answering):
@@ -64,6 +102,7 @@ class Answer(Answering):
     draft: str | None = Field(None, description="what the model wrote that could not be proved")
     sentences: list[Sentence]
     citations: list[Citation]
+    nearest: list[Citation] = Field([], description="of a refusal: places that carry nothing")
     conversation_id: str | None = None
     searched: dict[str, Any] = Field(
         description="documents, passages, best_score, whole: the document was read whole; "
@@ -78,6 +117,7 @@ class Query(Asking):
 
     query: LongText
     limit: int = Field(8, ge=1, le=100)
+    filter: Narrowing = Narrowing()
 
 
 class Hit(Answering):

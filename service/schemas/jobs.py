@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from service.schemas.answers import Narrowing
 from service.schemas.forms import Answering, Asking, ErrorCode, Id, LongText, OwnerName, Priority
 from service.schemas.library import Document, Version
 from workers.states import JobKind, JobStatus, Lane, When
@@ -226,6 +227,7 @@ class QuestionRequest(Asking):
     document_id: Id | None = None
     question: LongText
     conversation_id: Id | None = None
+    filter: Narrowing = Narrowing()
     priority: Priority = 0
 
 

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from ingest.tables import DocumentStatus
-from service.schemas.forms import Answering, Asking, ErrorCode
+from service.schemas.forms import Answering, Asking, ErrorCode, LongText
 
 
 class Collection(Answering):
@@ -62,7 +62,14 @@ class Document(Answering):
     status: DocumentStatus
     error: ErrorCode | None
     version: Version | None
+    tags: list[str]
     created_at: float
+
+
+class Tags(Asking):
+    """What a document is to carry."""
+
+    tags: list[LongText] = Field(max_length=1_000, description="one line, in small letters, sorted")
 
 
 class Documents(Answering):

@@ -12,10 +12,22 @@ export function answerParts(result) {
   const body = refused ? [refusal(result)]
     : [quoted && h("p", { class: "fine", testid: "quoted" }, t("quoted")),
       prose(answer, sentences, citations, quoted ? "blockquote" : "div"),
-      mode === "written" && verdict(sentences), sources(citations, quoted)];
+      mode === "written" && verdict(sentences), disputes(sentences, citations),
+      sources(citations, quoted)];
   return [...body, searched.degraded && wordsOnly(), draft(result), timings?.answer_ms && h("p", { class: "fine" },
     t("timing", { search: duration(timings.retrieve_ms / 1000),
       write: duration(timings.answer_ms / 1000) }))].filter(Boolean);
+}
+
+/** What other documents say with other figures, side by side with the answer. */
+function disputes(sentences, citations) {
+  const ids = new Set(sentences.flatMap((one) => one.disputed ?? []));
+  if (ids.size === 0) return null;
+  const others = citations.filter((one) => ids.has(one.id));
+  return h("div", { class: "notice warn", testid: "disputes" }, icon("warn"),
+    h("div", {}, h("strong", {}, t("disputed")),
+      others.map((one) => h("p", { class: "fine" }, chip(one), " ", h("q", {}, flowing(one.quote)),
+        ` — ${one.document_name} · ${t("page.one", { first: one.page })}`))));
 }
 
 /** Where it stands; the words too, unless they are the answer itself. */
@@ -26,10 +38,18 @@ function sources(citations, quoted) {
       !quoted && h("q", {}, flowing(one.quote))))));
 }
 
-function refusal({ answer, searched: { documents, passages } }) {
-  return h("div", { class: "notice warn", testid: "refusal" }, icon("question"),
+function refusal({ answer, searched: { documents, passages }, nearest: near = [] }) {
+  return h("div", {}, h("div", { class: "notice warn", testid: "refusal" }, icon("question"),
     h("div", {}, h("strong", {}, answer),
-      h("p", { class: "fine" }, t("searched", { documents, passages }))));
+      h("p", { class: "fine" }, t("searched", { documents, passages })))),
+    near.length > 0 && nearest(near, t("nearest")));
+}
+
+/** Places to look at, which prove nothing yet. */
+export function nearest(places, title) {
+  return h("div", { class: "sources", testid: "nearest" }, h("p", { class: "fine" }, title),
+    places.map((one) => h("div", {}, h("a", { href: address(one) }, one.document_name),
+      ` · ${t("page.one", { first: one.page })}`, h("q", {}, flowing(one.quote)))));
 }
 
 /** For want of the vector index. */

@@ -1,6 +1,6 @@
 /** One question and what became of it: live from the stream, or as its job has it. */
 
-import { answerParts } from "./answer.js";
+import { answerParts, nearest } from "./answer.js";
 import { h, spinner } from "./dom.js";
 import { t } from "./i18n.js";
 import { stageText, stateText } from "./joblist.js";
@@ -9,8 +9,8 @@ import { isOpen } from "./state.js";
 
 export class Turn {
   constructor(question) {
-    Object.assign(this, { question, job: null, text: "", attempt: 0, doing: "", result: null,
-      error: null });
+    Object.assign(this, { question, job: null, text: "", attempt: 0, doing: "", quote: null,
+      result: null, error: null });
     this.body = h("div", { class: "answer", testid: "answer" });
     this.element = h("article", { class: "turn" },
       h("p", { class: "question", testid: "question" }, question), this.body);
@@ -33,6 +33,7 @@ export class Turn {
   receive(name, data) {
     if (name === "job") this.job = data.id;
     if (name === "progress") this.doing = stageText(data.stage);
+    if (name === "quote") this.quote = data;
     if (name === "token") this.token(data);
     if (name === "done") {
       this.result = data.result;
@@ -63,11 +64,12 @@ export class Turn {
   parts() {
     if (this.result) return answerParts(this.result);
     const words = this.text && h("p", { class: "prose unproved" }, this.text);
+    const near = this.quote && nearest([this.quote], t("quote.first"));
     if (this.error?.code === "cancelled") {
       return [words, h("p", { class: "fine", testid: "answer-stopped" }, t("answer.stopped"))];
     }
     if (this.error) return [words, errorNotice(this.error)];
     const doing = this.text ? t("answer.checking") : this.doing || t("stage.queued");
-    return [words, h("p", { class: "fine", testid: "answer-status" }, spinner(), doing)];
+    return [near, words, h("p", { class: "fine", testid: "answer-status" }, spinner(), doing)];
   }
 }

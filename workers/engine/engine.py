@@ -109,6 +109,10 @@ class Engine:
         """Whether the KV of exactly these tokens is kept, in RAM or on disk."""
         return tokens in self._prefixes
 
+    def see_cancelled(self) -> None:
+        """Ask of every request at once whether it is cancelled, not only between two steps."""
+        self._scheduler.see_cancelled()
+
     def sources(self) -> frozenset[str]:
         """The documents whose words the engine still holds, in slots or kept states."""
         return self._prefixes.sources() | self._scheduler.sources()

@@ -72,7 +72,7 @@ class Load:
     written_tokens: int
     drafted_tokens: int  #: proposed by prompt lookup
     accepted_tokens: int  #: of them, what the model would have said
-    preemptions: int  #: background steps that a person interrupted
+    preemptions: int  #: steps that a person or a cancellation interrupted
     comparable_tokens: int  #: of prompts, in steps such as the tuner measured
     comparable_seconds: float  #: spent in those steps
     seconds_per_token: float  #: of a prompt, lately

@@ -93,6 +93,12 @@ class Scheduler:
                 self._streams.interrupt()
             self._wake.notify()
 
+    def see_cancelled(self) -> None:
+        """Drop who was cancelled now, not after the step in progress; from any thread."""
+        with self._wake:
+            if self._model.cuts and any(one.answer.cancelled for one in list(self._active)):
+                self._streams.interrupt()
+
     def forget_sources(self, sources: frozenset[str]) -> None:
         """Soon forget what idle slots hold of these documents; from any thread."""
         with self._wake:
@@ -225,7 +231,7 @@ class Scheduler:
             self._tally.cached_tokens += brought
 
     def _decode(self, rows: list[Row], plan: Plan) -> float | None:
-        """The seconds it took; None when somebody came who may interrupt it."""
+        """The seconds it took; None when it was interrupted."""
         interruptible = plan.interruptible and self._model.cuts
         with self._wake:
             people_wait = any(sequence.interactive for sequence in self._waiting)

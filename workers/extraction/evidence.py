@@ -13,13 +13,14 @@ from typing import Any
 
 from ingest.embed import Embedder
 from ingest.passages import Found
-from workers.citations import NEIGHBOURS, Place, carrier, neighbours, tokens_of
+from workers.citations import NEIGHBOURS, Place, carrier, neighbours
 from workers.extraction.nearness import nearness, stems_of
 from workers.extraction.quantities import quantities
 from workers.extraction.schema import Field, Scalar
 from workers.extraction.standing import Held, Span
 from workers.relevance import Quote, judged
 from workers.sentences import CLOSING, FULL_STOPS, sentence_spans
+from workers.tokens import tokens_of
 
 #: Changes with the rules of this package: part of the content keys of what they have shaped.
 VERSION = 2

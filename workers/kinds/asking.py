@@ -5,6 +5,7 @@ from typing import Any
 
 from langchain_core.prompts import ChatPromptTemplate
 
+from ingest.filters import EVERYTHING, Filter
 from ingest.passages import Found, passages_of
 from workers import conversations, documents, prompts
 from workers.conversations import Turn
@@ -29,7 +30,7 @@ class Asked:
 
 def whole_document(work: Work) -> documents.Whole | None:
     """The document that is asked about, if it is one that the model can read whole."""
-    if work.job.document_id is None:
+    if work.job.document_id is None or Filter.of(work.job.params.get("filter")) != EVERYTHING:
         return None
     question = work.job.params["question"]
     return documents.whole(work.job.document_id, work.tools.language, question)

@@ -7,11 +7,13 @@ was searched.
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from ingest.errors import LecternError
+from ingest.filters import Filter
 from ingest.passages import Found, Scope
 from ingest.search import find
 from workers import citations, conversations, prompts, steps, usage, writing
@@ -28,6 +30,7 @@ from workers.relevance import Quote, best_quote
 from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 
 PASSAGES = 12  #: asked of the search
+NEAREST = 3  #: shown with a refusal
 #: Below this score of the best sentence nothing is worth a prompt (measured on questions that
 #: the documents answer and questions they do not; see docs/decisions/0006-evidence.md).
 EVIDENCE = 0.35
@@ -39,11 +42,15 @@ def retrieve(work: Work) -> Output:
     """Find the evidence and decide whether there is any."""
     began = time.monotonic()
     query = " ".join([*(turn.question for turn in turn_before(work)), work.job.params["question"]])
-    scope = Scope(str(work.job.collection_id), work.job.document_id)
+    only = Filter.of(work.job.params.get("filter"))
+    scope = Scope(str(work.job.collection_id), work.job.document_id, only)
     findings = find(scope, query, PASSAGES, work.tools.embedder, work.tools.index)
     sources = _still_there(work, findings.passages[:SOURCES])
     quote = best_quote(query, sources, work.tools.embedder)
     best = quote.score if quote else 0.0
+    if quote is not None and best >= QUOTABLE:
+        (citation,) = citations.quoted(quote.place).citations
+        work.tell("quote", asdict(citation))  # seconds before the model's first word
     # A document that a larger model reads whole is evidence enough; whether it carries the answer
     # is seen afterwards.
     whole = whole_document(work) is not None
@@ -122,7 +129,7 @@ def _reply(work: Work, text: str, sources: list[Found], refusal: str) -> dict[st
     draft = None if refusing else body
     if best is None:
         return refused(refusal, draft)
-    return _answered("quoted", best.text, citations.quoted(best), draft)
+    return _answered("quoted", best.text, citations.quoted(best, sources), draft)
 
 
 def _best_place(given: dict[str, Any]) -> citations.Place | None:
@@ -179,8 +186,10 @@ def plan(job: Job, done: Sequence[Step]) -> Plan:
 
 def _result(job: Job, found: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
     shown = ("answer", "mode", "refused", "draft", "sentences", "citations")
+    nearest = found["passages"][:NEAREST] if reply["refused"] else []
     return {
         **{name: reply[name] for name in shown},
+        "nearest": [citations.excerpt(Found(**passage)) for passage in nearest],
         "conversation_id": job.params["conversation_id"],
         "searched": found["searched"],
         "usage": reply.get("usage", usage.total([])),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ingest.filters import Filter
 from ingest.passages import Scope
 from ingest.search import find
 from workers import steps
@@ -12,7 +13,7 @@ from workers.work import Kind, Output, Plan, Progress, Work
 def search(work: Work) -> Output:
     """Find passages."""
     findings = find(
-        Scope(str(work.job.collection_id)),
+        Scope(str(work.job.collection_id), only=Filter.of(work.job.params.get("filter"))),
         work.job.params["query"],
         work.job.params["limit"],
         work.tools.embedder,

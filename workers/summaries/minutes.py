@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from workers.citations import tokens_of
 from workers.styles import Tongue
 from workers.summaries.central import quotable
 from workers.summaries.spoken import Speech
+from workers.tokens import tokens_of
 
 #: Changes with the cues below: part of the content keys of what they have chosen.
 VERSION = 2
