@@ -11,7 +11,9 @@ depends_on: str | None = None
 
 def upgrade() -> None:
     """Nothing carries one yet."""
-    op.add_column("documents", sa.Column("tags", sa.String(), nullable=False, server_default=""))
+    op.add_column(
+        "documents", sa.Column("tags", sa.String(), nullable=False, server_default=sa.text("''"))
+    )
 
 
 def downgrade() -> None:
