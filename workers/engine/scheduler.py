@@ -38,13 +38,7 @@ class Scheduler:
     """Runs sequences over the streams."""
 
     def __init__(
-        self,
-        model: Model,
-        streams: Streams,
-        drafter: Drafter,
-        *,
-        reserved: int,
-        prefixes: PrefixCache,
+        self, model: Model, streams: Streams, drafter: Drafter, reserved: int, prefixes: PrefixCache
     ) -> None:
         """`reserved` slots are kept for the interactive lane."""
         self._model, self._streams, self._prefixes = model, streams, prefixes
