@@ -44,7 +44,9 @@ class DocumentRow(Table):
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
     current_version_id: Mapped[str | None]
-    tags: Mapped[str] = mapped_column(default="", server_default=text("''"))  #: see `ingest.filters`
+    tags: Mapped[str] = mapped_column(
+        default="", server_default=text("''")
+    )  #: see `ingest.filters`
     created_at: Mapped[float]
 
 

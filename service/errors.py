@@ -66,6 +66,24 @@ class MalformedUpload(Refused):
     code = "malformed_upload"
 
 
+class ImportOff(Refused):
+    """Nothing is fetched from web addresses here: LECTERN_IMPORT_HOSTS is empty."""
+
+    code = "import_off"
+
+
+class UrlRefused(Refused):
+    """Nothing is fetched from this address: {reason}."""
+
+    code = "url_refused"
+
+
+class UrlUnreachable(LecternError):
+    """The address could not be fetched: {reason}."""
+
+    code = "url_unreachable"
+
+
 class NoFiles(Refused):
     """The upload holds no file in its field “files”."""
 
@@ -112,6 +130,7 @@ STATUS: dict[type[LecternError], int] = {
     HostNotAllowed: 421,
     Refused: 422,
     LecternError: 500,
+    UrlUnreachable: 502,
     Unavailable: 503,
     JobTimeout: 504,
     StorageFull: 507,

@@ -25,6 +25,11 @@ class Settings(BaseSettings):
     )
     upload_mb: int = Field(default=200, description="size a file may have", ge=1)
     upload_files: int = Field(default=100, description="files one upload may have", ge=1)
+    import_hosts: str = Field(
+        default="",
+        description="hosts files may be fetched from, separated by commas; *: any public one; "
+        "empty: none",
+    )
     question_characters: int = Field(default=4_000, description="length a question may have", ge=1)
     samples: bool = Field(default=True, description="read the sample documents on the first start")
 
@@ -34,9 +39,18 @@ class Settings(BaseSettings):
         return self.upload_mb * 1024 * 1024
 
     @property
+    def import_names(self) -> frozenset[str]:
+        """Names of `import_hosts`, in lower case."""
+        return _names(self.import_hosts)
+
+    @property
     def names(self) -> frozenset[str]:
         """Names of `allowed_hosts`, in lower case."""
-        return frozenset(name.strip().lower() for name in self.allowed_hosts.split(",") if name)
+        return _names(self.allowed_hosts)
+
+
+def _names(listed: str) -> frozenset[str]:
+    return frozenset(name.strip().lower() for name in listed.split(",") if name.strip())
 
 
 @cache

@@ -7,6 +7,8 @@ what it resolves to, and the connection is made to just that address.
 
 import asyncio
 import socket
+import ssl
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
@@ -70,6 +72,12 @@ async def reachable(url: str, hosts: frozenset[str]) -> list[str]:
         if refused(ip_address(address)):
             raise ReceiverRefused(address=address)
     return addresses
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """The certificates this machine trusts: a company's own authority is among them."""
+    return ssl.create_default_context()
 
 
 def refused(address: Address) -> bool:

@@ -6,10 +6,8 @@ connection is made to the very address that was checked.
 
 import asyncio
 import json
-import ssl
 import time
 from dataclasses import dataclass
-from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -93,7 +91,9 @@ async def _post(parcel: Parcel) -> tuple[int, str]:
         # The certificate has to be that of the name, though an address is called.
         "extensions": {"sni_hostname": url.raw_host.decode("ascii")},
     }
-    async with httpx.AsyncClient(verify=_trusted(), trust_env=False, timeout=None) as client:
+    async with httpx.AsyncClient(
+        verify=receivers.trusted(), trust_env=False, timeout=None
+    ) as client:
         for address in addresses[:-1]:
             try:
                 return await _answered(client, url.copy_with(host=address), sent)
@@ -113,12 +113,6 @@ async def _answered(
             if len(beginning) >= RESPONSE_CHARACTERS:
                 break
         return response.status_code, _shown(beginning.decode("utf-8", "replace"))
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """The certificates this machine trusts: a company's own authority is among them."""
-    return ssl.create_default_context()
 
 
 def _shown(text: str) -> str:

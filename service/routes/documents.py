@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from ingest import blobs, library, versions
 from ingest.database import reading, writing
 from ingest.records import Original
-from service import uploads
+from service import fetching, uploads
 from service.deps import Identifier, OptionalId, Owner
 from service.schemas import library as schemas
 from service.schemas.jobs import JobAnswer, Uploaded
@@ -69,6 +69,22 @@ async def upload_documents(
     await run_in_threadpool(_require_collection, collection_id)
     files = await uploads.receive(request)
     return await run_in_threadpool(_keep, collection_id, files, Wish(owner=owner))
+
+
+@router.post(
+    "/collections/{collection_id}/documents/import", status_code=202, response_model=Uploaded
+)
+async def import_document(
+    collection_id: Identifier, wanted: schemas.WebAddress, owner: Owner
+) -> dict[str, Any]:
+    """Fetch a file from a web address into a collection; a job reads it.
+
+    Only from hosts of `LECTERN_IMPORT_HOSTS`: 422 `import_off`, `url_refused`,
+    502 `url_unreachable`; else as an upload.
+    """
+    await run_in_threadpool(_require_collection, collection_id)
+    file = await fetching.fetch(wanted.url)
+    return await run_in_threadpool(_keep, collection_id, [file], Wish(owner=owner))
 
 
 @router.get("/documents/{document_id}", response_model=schemas.Document)

@@ -66,6 +66,12 @@ class Document(Answering):
     created_at: float
 
 
+class WebAddress(Asking):
+    """Where a file is."""
+
+    url: LongText = Field(description="http or https, of a host that LECTERN_IMPORT_HOSTS allows")
+
+
 class Tags(Asking):
     """What a document is to carry."""
 
