@@ -174,6 +174,15 @@ def test_an_answer_streams_and_its_citation_opens_at_the_marked_words(
     assert reader.at("source-highlight").text_content() == cited["quote"]
 
 
+def test_a_refusal_shows_what_comes_nearest(reader: Reader) -> None:
+    reader.at("chat-input").fill("Who won the football cup of 1998?")
+    reader.at("chat-input").press("Enter")
+    expect(reader.at("refusal")).to_be_visible()
+    places = reader.at("nearest").last.locator("a")
+    assert places.count() == 3
+    assert "/pages/" in str(places.first.get_attribute("href"))
+
+
 def test_one_document_is_asked_alone(reader: Reader, fleet: Fleet) -> None:
     reader.row("lighthouse.md").get_by_test_id("ask-document").click()
     expect(reader.at("ask-about")).to_contain_text("About “lighthouse.md” alone")
