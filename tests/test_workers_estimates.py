@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
-from fakes import Office, new_collection, prose, read
+from fakes import Office, add_worker, new_collection, prose, read
 
 from ingest.database import now, writing
+from ingest.passages import Scope
 from workers import estimates, jobs, promises, submit
 from workers.engine.load import Speed
 from workers.estimates import ASSUMED, STEP_SECONDS, Expected
@@ -57,13 +58,25 @@ def test_the_first_estimate_is_the_formula_with_a_margin(document: str) -> None:
 
 
 def test_others_are_waited_for_as_far_as_they_share_the_slots(document: str) -> None:
+    add_worker(batch=4)
     estimated(submit.summary(document))
     small = Expected(steps=1, kept=0, prompt_tokens=1_000, written_tokens=0)
     own = 1.0 + STEP_SECONDS
-    assert estimated(submit.summary(document), small).wait == pytest.approx(own)
+    # The other one has ten steps and takes four slots for one of ours.
+    assert estimated(submit.summary(document), small).wait == pytest.approx(4 * own)
     assert estimated(submit.summary(document, wish=Wish(priority=1)), small).wait == 0
     late = estimated(submit.summary(document, wish=Wish(priority=-1)), small)
     assert late.wait == pytest.approx(WORK + 2 * own)
+
+
+def test_who_was_not_looked_through_yet_counts_by_length(office: Office, document: str) -> None:
+    add_worker(batch=4)
+    half = read(office, new_collection("Other"), prose(30)).id
+    first, second = submit.summary(document), submit.summary(half)
+    submit.question(Scope(str(first.collection_id)), "When?", None)  # in nobody's way
+    assert estimated(first).wait == pytest.approx(WORK / 2, rel=0.05)
+    shorter = Expected(steps=5, kept=0, prompt_tokens=5_000, written_tokens=500)
+    assert estimated(second, shorter).wait == pytest.approx(WORK / 2)
 
 
 def test_what_jobs_really_took_corrects_the_next_estimate(document: str) -> None:

@@ -1,13 +1,14 @@
 """How long a job will take, and how good that guess was.
 
 work      = tokens left to pay for × what a token takes on this host now
-wait      = what the open jobs before it need, and those beside it, which share the slots evenly
+wait      = what the open jobs before it need, and those beside it, which share the slots by steps
 estimate  = (work + wait) × how much longer than that the latest jobs took: half, and nine of ten
 
 So what no formula knows (prompts that come out shorter, people who ask in between, a server behind
 a network) is learned from outcomes, and the two figures say honestly how far they scatter.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,11 +17,12 @@ from sqlalchemy.orm import Session
 
 from ingest.database import now
 from ingest.errors import LecternError
-from workers import night
+from ingest.tables import DocumentRow, VersionRow
+from workers import fleet, night
 from workers.engine.load import Speed
 from workers.jobs import Job
 from workers.promises import beginning, outcomes, quantile, worked
-from workers.states import TERMINAL, JobStatus
+from workers.states import TERMINAL, JobKind, JobStatus, Lane
 from workers.tables import EstimateRow, JobRow
 
 #: Real time ÷ formula, guessed, as long as there are few outcomes to learn from.
@@ -28,6 +30,7 @@ ASSUMED = (0.7, 0.85, 1.0, 1.2, 1.6)
 #: Seconds that a step costs beside its tokens: claimed, checked, written down.
 STEP_SECONDS = 0.1
 LIKELY, SAFE = 0.5, 0.9
+ESTIMATED = (JobKind.SUMMARY, JobKind.DIGEST, JobKind.COMPARE, JobKind.EXTRACT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def made(
         + expected.steps * STEP_SECONDS
         + beside
     )
-    wait = _wait(session, job, work)
+    wait = _wait(session, job, work, expected.steps - expected.kept)
     ratios = sorted((*ASSUMED, *_ratios(session)))
     p50, p90 = ((work + wait) * quantile(ratios, share) for share in (LIKELY, SAFE))
     return Estimate(**asdict(expected), work=work, wait=wait, p50=p50, p90=p90)
@@ -96,26 +99,57 @@ def settle(session: Session, job: Job, _error: LecternError | None) -> None:
         row.real_seconds = worked(job.when, row.made_at, job.finished_at) if forward else None
 
 
-def _wait(session: Session, job: Job, work: float) -> float:
-    """Seconds for others: all that is before it, and of what stands beside it as much as its own.
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """An open job, as far as it is in the way."""
 
-    Equal jobs share the slots evenly, so that a short one is done before the long ones beside it.
-    """
+    priority: int
+    steps: int
+    left: float  #: seconds, by the formula
+
+    def beside(self, work: float, steps: int, slots: int) -> float:
+        """What it takes from a job of so much work while both run: the slots are shared by steps.
+
+        A document of one section beside one of ten gets a small part of them.
+        """
+        share = min(self.steps, slots) / min(max(steps, 1), slots)
+        return min(self.left, work * share)
+
+
+def _wait(session: Session, job: Job, work: float, steps: int) -> float:
+    """Seconds for others: all of what is before it, of what stands beside it a share."""
+    slots = max(1, fleet.slots(session, Lane.BATCH))
+    wait = 0.0
+    for other in _others(session, job, work, steps):
+        if other.priority > job.priority:
+            wait += other.left
+        elif other.priority == job.priority:
+            wait += other.beside(work, steps, slots)
+    return wait
+
+
+def _others(session: Session, job: Job, work: float, steps: int) -> Iterator[_Load]:
+    """The open jobs. One that nobody has looked through yet is guessed by its document's length."""
     query = (
-        select(JobRow.priority, JobRow.progress, EstimateRow.work)
-        .join(EstimateRow, EstimateRow.job_id == JobRow.id)
-        .where(JobRow.status.not_in(TERMINAL), JobRow.id != job.id)
+        select(JobRow, EstimateRow, VersionRow.character_count)
+        .outerjoin(EstimateRow, EstimateRow.job_id == JobRow.id)
+        .outerjoin(DocumentRow, DocumentRow.id == JobRow.document_id)
+        .outerjoin(VersionRow, VersionRow.id == DocumentRow.current_version_id)
+        .where(JobRow.status.not_in(TERMINAL), JobRow.kind.in_(ESTIMATED))
     )
     if not night.window().open(now(session)):  # those of the night are in nobody's way now
         query = query.where(JobRow.when == job.when)
-    wait = 0.0
-    for priority, progress, needs in session.execute(query):
-        left = needs * (1.0 - (progress or {}).get("percent", 0) / 100)
-        if priority > job.priority:
-            wait += left
-        elif priority == job.priority:
-            wait += min(left, work)
-    return wait
+    rows = session.execute(query).all()
+    own = next((characters for row, _, characters in rows if row.id == job.id), None)
+    for row, known, characters in rows:
+        if row.id == job.id:
+            continue
+        todo = 1.0 - (row.progress or {}).get("percent", 0) / 100
+        if known is not None:
+            yield _Load(row.priority, max(1, known.steps - known.kept), known.work * todo)
+        else:
+            times = characters / own if own and characters else 1.0
+            yield _Load(row.priority, max(1, round(steps * times)), work * times)
 
 
 def _ratios(session: Session) -> list[float]:
