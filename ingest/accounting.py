@@ -158,6 +158,13 @@ TERMS = (
 )
 
 
+def without_terms(question: str) -> str:
+    """`question` without what it says in an accountant's words, abbreviations above all."""
+    for term in (*STATEMENTS, *TERMS):
+        question = term.asked.sub(" ", question)
+    return question
+
+
 def printed(question: str) -> str:
     """What stands on the pages that answer a question about accounts; "" for any other."""
     named = [one.printed for one in STATEMENTS if one.asked.search(question)]

@@ -3,11 +3,11 @@
 That is: in this collection, in the current version of a document that is ready.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from ingest.database import reading
@@ -55,6 +55,13 @@ def passages_of(document_id: str) -> list[Found]:
             _found(_unscored(chunk), chunk, text, document)
             for chunk, text, document in session.execute(query)
         ]
+
+
+def openings(session: Session, version_ids: Iterable[str], characters: int) -> list[str]:
+    """How the first pages of versions begin: titles, names, dates."""
+    first = select(func.substr(PageRow.text, 1, characters))
+    wanted = PageRow.version_id.in_(set(version_ids)), PageRow.number == 1
+    return list(session.scalars(first.where(*wanted)))
 
 
 def within(scope: Scope) -> Iterator[ColumnElement[bool]]:
