@@ -18,6 +18,7 @@ from ingest.passages import Found, Scope
 from ingest.search import find
 from workers import citations, conversations, prompts, steps, usage, writing
 from workers.documents import tongue_of_question
+from workers.followups import leans
 from workers.jobs import Job, Step
 from workers.kinds.asking import (
     SOURCES,
@@ -41,7 +42,9 @@ CARRIED = 0.5  #: share of the model's sentences that the evidence must carry
 def retrieve(work: Work) -> Output:
     """Find the evidence and decide whether there is any."""
     began = time.monotonic()
-    query = " ".join([*(turn.question for turn in turn_before(work)), work.job.params["question"]])
+    question = work.job.params["question"]
+    before = turn_before(work) if leans(question) else []
+    query = " ".join([*(turn.question for turn in before), question])
     only = Filter.of(work.job.params.get("filter"))
     scope = Scope(str(work.job.collection_id), work.job.document_id, only)
     findings = find(scope, query, PASSAGES, work.tools.embedder, work.tools.index)
