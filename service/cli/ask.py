@@ -95,7 +95,7 @@ def print_answer(screen: Screen, reply: Reply, answer: Record) -> None:
             screen.line("Checked answer:", "bold")
         screen.line(final)
     print_citations(screen, answer["citations"])
-    disputed = {one for each in answer["sentences"] for one in each.get("disputed", ())}
+    disputed = {one for each in answer.get("sentences", ()) for one in each.get("disputed", ())}
     for one in sorted(disputed):
         screen.note(f"  [{one}] says otherwise", "yellow")
     for near in answer.get("nearest", ()):

@@ -12,9 +12,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from ingest.database import reading
 from ingest.errors import LecternError
 from ingest.filters import Filter
-from ingest.passages import Found, Scope
+from ingest.passages import Found, Scope, openings
 from ingest.search import find
 from workers import citations, conversations, prompts, steps, usage, writing
 from workers.documents import tongue_of_question
@@ -28,14 +29,19 @@ from workers.kinds.asking import (
     whole_document,
 )
 from workers.relevance import Quote, best_quote
+from workers.strangers import only_strangers
 from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 
 PASSAGES = 12  #: asked of the search
 NEAREST = 3  #: shown with a refusal
-#: Below this score of the best sentence nothing is worth a prompt (measured on questions that
-#: the documents answer and questions they do not; see docs/decisions/0006-evidence.md).
-EVIDENCE = 0.35
-QUOTABLE = 0.45  #: and above this it may stand as the answer itself
+#: Below this score of the best sentence, and without a passage so near by its vector, nothing is
+#: worth a prompt (measured on questions that the documents answer and on questions that they do
+#: not; see docs/decisions/0006-evidence.md).
+EVIDENCE, NEAR = 0.22, 0.5
+#: And above this the sentence may stand as the answer itself: soon, where a small model's words
+#: hardly ever can; and where a larger one's can't be proved, only if it is surely an answer.
+QUOTABLE, SURELY = 0.24, 0.45
+OPENING = 2_500  #: characters of a document's first page that may know a name
 CARRIED = 0.5  #: share of the model's sentences that the evidence must carry
 
 
@@ -51,13 +57,15 @@ def retrieve(work: Work) -> Output:
     sources = _still_there(work, findings.passages[:SOURCES])
     quote = best_quote(query, sources, work.tools.embedder)
     best = quote.score if quote else 0.0
-    if quote is not None and best >= QUOTABLE:
+    stranger = _about_strangers(query, findings.passages)
+    if quote is not None and best >= QUOTABLE and not stranger:
         (citation,) = citations.quoted(quote.place).citations
         work.tell("quote", asdict(citation))  # seconds before the model's first word
     # A document that a larger model reads whole is evidence enough; whether it carries the answer
     # is seen afterwards.
     whole = whole_document(work) is not None
     believed = whole and not work.tools.language.small
+    near = max((source.similarity or 0.0 for source in sources), default=0.0)
     return Output(
         {
             "passages": [source.public() for source in sources],
@@ -66,14 +74,23 @@ def retrieve(work: Work) -> Output:
                 "documents": findings.documents_searched,
                 "passages": len(findings.passages),
                 "best_score": best,
+                "strangers": stranger,
                 "whole": whole,
                 "degraded": findings.degraded,
             },
-            "enough": believed or best >= EVIDENCE,
+            "enough": (believed or best >= EVIDENCE or near >= NEAR) and not stranger,
             "timings": findings.timings,
             "retrieve_ms": round(1e3 * (time.monotonic() - began)),
         }
     )
+
+
+def _about_strangers(question: str, passages: Sequence[Found]) -> bool:
+    """Whether whoever the question names is unknown to all that was found."""
+    with reading() as session:
+        beginnings = openings(session, (one.version_id for one in passages), OPENING)
+    told = [f"{one.heading} {one.text}" for one in passages]
+    return only_strangers(question, [*told, *beginnings], [one.document_name for one in passages])
 
 
 def _noted(quote: Quote | None, sources: Sequence[Found]) -> dict[str, Any] | None:
@@ -81,7 +98,8 @@ def _noted(quote: Quote | None, sources: Sequence[Found]) -> dict[str, Any] | No
     if quote is None or quote.score < QUOTABLE:
         return None
     place = quote.place
-    return {"passage": sources.index(place.passage), "start": place.start, "end": place.end}
+    found = {"passage": sources.index(place.passage), "start": place.start, "end": place.end}
+    return {**found, "score": quote.score}
 
 
 def answer(work: Work) -> Output:
@@ -118,7 +136,8 @@ def _refusal(job: Job) -> str:
 
 def _reply(work: Work, text: str, sources: list[Found], refusal: str) -> dict[str, Any]:
     """The model's words if the evidence carries them, else the evidence's own, else a refusal."""
-    small, best = work.tools.language.small, _best_place(work.step.input)
+    small = work.tools.language.small
+    best = _best_place(work.step.input, QUOTABLE if small else SURELY)
     body = citations.without_markers(text)
     refusing = not body or body.startswith(refusal)
     if refusing and not small:
@@ -135,10 +154,10 @@ def _reply(work: Work, text: str, sources: list[Found], refusal: str) -> dict[st
     return _answered("quoted", best.text, citations.quoted(best, sources), draft)
 
 
-def _best_place(given: dict[str, Any]) -> citations.Place | None:
-    """The sentence that the retrieve step found to answer best."""
+def _best_place(given: dict[str, Any], least: float) -> citations.Place | None:
+    """The sentence that the retrieve step found to answer best, if it scores enough."""
     quote = given["quote"]
-    if quote is None:
+    if quote is None or quote["score"] < least:
         return None
     return citations.Place(
         Found(**given["passages"][quote["passage"]]), quote["start"], quote["end"]
