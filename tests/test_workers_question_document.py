@@ -120,8 +120,8 @@ def test_each_prompt_begins_with_the_one_before_and_what_was_answered(
     document = read(office, collection, LEAVE)
     first = ask(office, document, "When is leave asked for?")
     conversation = first.params["conversation_id"]
-    for question in ("And who grants it?", "請假要幾天前申請?"):
-        ask(office, document, question, conversation)
+    for asked in ("And who grants it?", "請假要幾天前申請?"):
+        ask(office, document, asked, conversation)
     for earlier, later in zip(office.model.heard, office.model.heard[1:], strict=False):
         assert said(later)[: len(earlier)] == said(earlier)
         assert [type(one) for one in later[len(earlier) :]] == [AIMessage, HumanMessage]
