@@ -260,7 +260,8 @@ def wrong_ends(soak: Soak) -> Iterator[str]:
         )
         allowed = {"succeeded", "gone", "cancelled"} if concerned else {"succeeded"}
         if ended not in allowed and not poisoned(soak.fleet, one, ended):
-            yield f"{one.kind} {one.id} ended {ended}"
+            why = soak.fleet.job(one.id)["error"] if ended != "gone" else None
+            yield f"{one.kind} {one.id} ended {ended}: {why}"
     if strange := set(soak.answers) - {"200", "504"}:
         yield f"searches were answered with {strange}"
 

@@ -14,6 +14,7 @@ from workers.outline import spans_of, text_of
 from workers.styles import Form, Style, Tongue
 from workers.summaries import lengths, minutes
 from workers.summaries.condense import Task, condensed
+from workers.summaries.fitted import fitted
 from workers.summaries.wording import WORDINGS
 from workers.work import Output, Work
 
@@ -71,14 +72,15 @@ def merge(work: Work) -> Output:
     given, children = work.step.input, _outputs(work, "children")
     tongue = Tongue(given["language"])
     wording = WORDINGS[tongue]
-    text = _texts(given, children)
+    answer = answers_of(work.tools.language).merge
+    text = _texts(work, children, answer)
     task = Task(
         prompt=wording.merge,
         given={"text": prompts.harmless(text), "task": wording.merging},
         asked="task",
         text=text,
         sources=_sentences(children),
-        max_tokens=answers_of(work.tools.language).merge,
+        max_tokens=answer,
         length=lengths.in_tongue(MERGE_WORDS, tongue),
         tongue=tongue,
         style=Style.STANDARD,
@@ -90,7 +92,7 @@ def final(work: Work) -> Output:
     """The summaries that are left → the one that was asked for."""
     form = Form.of(work.step.input["form"])
     children, leaves = _outputs(work, "children"), _outputs(work, "leaves")
-    text = _texts(work.step.input, children)
+    text = _texts(work, children, work.step.input["answer"])
     task = Task(
         prompt=WORDINGS[_tongue(form)].merge,
         given={"text": prompts.harmless(text), "task": _wanted(form)},
@@ -164,13 +166,20 @@ def _pages(given: dict[str, Any]) -> dict[int, str]:
         return dict(session.execute(query).all())
 
 
-def _texts(given: dict[str, Any], children: Outputs) -> str:
-    """Summaries one after the other, each a paragraph, under the name of what it is about."""
+def _texts(work: Work, children: Outputs, answer: int) -> str:
+    """Summaries one after the other, each a paragraph, under the name of what it is about.
+
+    They leave room for an answer of so many tokens.
+    """
+    given, language = work.step.input, work.tools.language
     texts = [child["text"] for child in children]
     if given["form"]["style"] == Style.MINUTES:
         texts = [minutes.plain(text) for text in texts]
     names = given.get("names") or [""] * len(texts)
-    named = zip(names, texts, strict=True)
+    told = f"{'  '.join(names)} {given['form']['instruction']}"
+    room = language.context_tokens - documents.PROMPT_OVERHEAD - answer
+    room -= language.count_tokens(told)
+    named = zip(names, fitted(texts, room, language.count_tokens), strict=True)
     return "\n\n".join(f"{name}:\n\n{text}" if name else text for name, text in named)
 
 
