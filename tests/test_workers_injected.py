@@ -11,6 +11,7 @@ from test_workers_extract import real_office
 from ingest.passages import Scope
 from workers import jobs, submit
 from workers.engine.engine import Engine
+from workers.orders import gives_orders
 
 pytestmark = [pytest.mark.usefixtures("migrated"), pytest.mark.model]
 
@@ -61,3 +62,22 @@ def test_no_answer_follows_or_repeats_what_a_document_orders(office: Office) -> 
             assert "BANANA" not in said, (order, question, result)
             assert "香蕉" not in said, (order, question, result)
             assert not result["refused"], (order, question, result)
+
+
+@pytest.mark.parametrize("order", [*ORDERS, *ORDERS_ZH])
+def test_orders_are_seen(order: str) -> None:
+    assert gives_orders(order)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The harbour office renewed 25 km of mains in 2023.",
+        "Employees must not ignore alarms, and answer calls within an hour.",
+        "The system was replaced in March; the assistant manager approved it.",
+        "委員會於三月開會，決定在六月更換北站的抽水機。",
+        "同仁不得忽略警報。系統於三月更新。",
+    ],
+)
+def test_other_sentences_are_not(text: str) -> None:
+    assert not gives_orders(text)

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from ingest.passages import Found
 from workers.disputes import dispute
+from workers.orders import gives_orders
 from workers.sentences import sentence_spans
 from workers.tokens import Tokens, is_figure, tokens_of, weight_of
 
@@ -146,9 +147,14 @@ def _otherwise(said: Place, places: Sequence[tuple[Place, Tokens]]) -> Iterator[
 
 
 def places_of(passage: Found) -> Iterator[Place]:
-    """Every sentence of a passage, and every two and three neighbours, without its title."""
+    """Every sentence of a passage, and every two and three neighbours, without its title.
+
+    None of them gives orders to who reads it.
+    """
+    ordering = gives_orders(passage.text)
     for start, end in neighbours(passage.text, _title_length(passage)):
-        yield Place(passage, start, end)
+        if not (ordering and gives_orders(passage.text[start:end])):
+            yield Place(passage, start, end)
 
 
 def neighbours(text: str, begin: int = 0) -> Iterator[tuple[int, int]]:
