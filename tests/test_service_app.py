@@ -170,7 +170,7 @@ def test_every_error_class_has_a_status() -> None:
         return [kind, *(other for child in kind.__subclasses__() for other in every(child))]
 
     assert {status_of(kind) for kind in every(LecternError)} <= {
-        400, 403, 404, 409, 413, 415, 421, 422, 500, 503, 504, 507,
+        400, 403, 404, 409, 413, 415, 421, 422, 500, 502, 503, 504, 507,
     }  # fmt: skip
     assert status_of_code("empty_document") == 422
     assert status_of_code("never heard of") == 500
