@@ -14,13 +14,13 @@ from urllib.parse import unquote
 import httpx
 from starlette.concurrency import run_in_threadpool
 
+from ingest.addresses import refused, trusted
 from ingest.blobs import Intake
 from ingest.errors import EmptyFile, LecternError
 from ingest.sniff import media_type
 from service.errors import ImportOff, UrlRefused, UrlUnreachable
 from service.settings import settings
 from service.uploads import Incoming
-from workers import receivers
 
 HOPS = 5
 TOTAL_SECONDS = 120.0
@@ -72,9 +72,8 @@ def checked(url: str) -> httpx.URL:
 
 async def _follow(url: httpx.URL, intake: Intake) -> str:
     """Write what is there into the intake; returns the file's name."""
-    trusted = receivers.trusted()
     async with httpx.AsyncClient(
-        verify=trusted, trust_env=False, timeout=SILENCE_SECONDS
+        verify=trusted(), trust_env=False, timeout=SILENCE_SECONDS
     ) as client:
         for _ in range(HOPS):
             request = client.build_request("GET", url, headers={"User-Agent": "Lectern"})
@@ -110,7 +109,7 @@ async def _address(url: httpx.URL) -> str:
     for each in addresses:
         address = ip_address(each.partition("%")[0])
         named = url.host.lower() in settings().import_names
-        if receivers.refused(address) or not (named or address.is_global):
+        if refused(address) or not (named or address.is_global):
             raise UrlRefused(reason=f"it resolves to {address}, where nothing is fetched from")
     return addresses[0]
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from ingest.addresses import trusted
 from ingest.errors import LecternError
 from ingest.names import one_line
 from workers import receivers, signature
@@ -91,9 +92,7 @@ async def _post(parcel: Parcel) -> tuple[int, str]:
         # The certificate has to be that of the name, though an address is called.
         "extensions": {"sni_hostname": url.raw_host.decode("ascii")},
     }
-    async with httpx.AsyncClient(
-        verify=receivers.trusted(), trust_env=False, timeout=None
-    ) as client:
+    async with httpx.AsyncClient(verify=trusted(), trust_env=False, timeout=None) as client:
         for address in addresses[:-1]:
             try:
                 return await _answered(client, url.copy_with(host=address), sent)
