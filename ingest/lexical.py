@@ -80,6 +80,7 @@ def search(
     part: Part = WHOLE,
 ) -> list[WordHit]:
     """Chunks that share words with those asked for, best first.
+
     `asked` is of `words.question_words`.
     """
     asked = asked[:QUESTION_WORDS]

@@ -7,6 +7,7 @@ subject is found better without: the words of the other would be looked up as we
 import re
 
 from ingest.words import question_words
+from workers.tokens import CJK_RUN
 
 #: A question with fewer words of its own has no subject.
 FEW = 3
@@ -19,10 +20,9 @@ LEANING = re.compile(
     r"|[它他她牠這那此其]|呢|同樣|還有|另外|上述|前者|後者|也是",
     re.IGNORECASE,
 )
-_CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff]")
 
 
 def leans(question: str) -> bool:
     """Whether the question before it has to be searched for as well."""
-    few = FEW_PAIRS if _CJK.search(question) else FEW
+    few = FEW_PAIRS if CJK_RUN.search(question) else FEW
     return LEANING.search(question) is not None or len(question_words(question)) < few

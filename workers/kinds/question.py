@@ -29,7 +29,7 @@ from workers.kinds.asking import (
     whole_document,
 )
 from workers.relevance import Quote, best_quote
-from workers.strangers import only_strangers
+from workers.strangers import names_of, only_strangers
 from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 
 PASSAGES = 12  #: asked of the search
@@ -87,6 +87,8 @@ def retrieve(work: Work) -> Output:
 
 def _about_strangers(question: str, passages: Sequence[Found]) -> bool:
     """Whether whoever the question names is unknown to all that was found."""
+    if not any(names_of(question)):
+        return False
     with reading() as session:
         beginnings = openings(session, (one.version_id for one in passages), OPENING)
     told = [f"{one.heading} {one.text}" for one in passages]
