@@ -13,6 +13,7 @@ COMMANDS = {
     "up": "service.cli.up",
     "doctor": "service.cli.doctor",
     "tune": "service.cli.tune",
+    "models": "service.cli.models",
     "migrate": "service.cli.migration",
     "add": "service.cli.add",
     "summarize": "service.cli.summarize",

@@ -4,6 +4,7 @@ from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpForm
 from collections.abc import Sequence
 from pathlib import Path
 
+from service.cli.model_words import add_models
 from service.cli.words import add_schedules, add_webhooks
 from workers.styles import Style, Tongue
 
@@ -38,6 +39,9 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
         "tune", parents=[machine], help="find the engine's fastest settings, up to 5 minutes"
     )
     tune.add_argument("--quick", action="store_true", help="within a minute")
+    add_models(
+        commands.add_parser("models", parents=[machine], help="list, fetch, make, choose models")
+    )
     commands.add_parser("migrate", parents=[machine], help="bring the database to this version")
     add = commands.add_parser("add", parents=[kept], help="add files and folders to the library")
     add.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")
@@ -46,13 +50,11 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
     _add_summarize(
         commands.add_parser("summarize", parents=[kept], help="summarise a whole document")
     )
-    compare = commands.add_parser(
-        "compare", parents=[kept], help="compare documents, or the two newest versions of one"
+    _add_compare(
+        commands.add_parser(
+            "compare", parents=[kept], help="compare documents, or the two newest versions of one"
+        )
     )
-    compare.add_argument("documents", nargs="+", metavar="DOC", help="document id or its name")
-    compare.add_argument("--focus", metavar="TEXT", help="only what concerns this subject")
-    compare.add_argument("--language", choices=["en", "zh-TW"], help="of the overview")
-    compare.add_argument("--dry-run", action="store_true", help="only say what it would take")
     _add_extract(
         commands.add_parser("extract", parents=[kept], help="take fields out of documents")
     )
@@ -73,6 +75,13 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
     bench.add_argument("--data", type=Path, metavar="PATH", help="texts to use, not made ones")
     _add_eval(commands.add_parser("eval", parents=[machine], help="measure how good Lectern is"))
     return top.parse_args(words)
+
+
+def _add_compare(compare: ArgumentParser) -> None:
+    compare.add_argument("documents", nargs="+", metavar="DOC", help="document id or its name")
+    compare.add_argument("--focus", metavar="TEXT", help="only what concerns this subject")
+    compare.add_argument("--language", choices=["en", "zh-TW"], help="of the overview")
+    compare.add_argument("--dry-run", action="store_true", help="only say what it would take")
 
 
 def _add_extract(extract: ArgumentParser) -> None:

@@ -120,6 +120,14 @@ class TuneFailed(LecternError):
         self.code = code
 
 
+class ModelsFailed(LecternError):
+    """{message}"""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message=message)
+        self.code = code
+
+
 class PieceMissing(LecternError):
     """{what}; {way_out}."""
 

@@ -1,0 +1,79 @@
+"""`lectern models`: what the workers' side does with models, shown.
+
+The doing is the workers' (`python -m workers.models`); this shows how it goes and what came of it.
+"""
+
+import json
+import subprocess
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from rich.progress import Progress
+
+from service.cli.errors import ModelsFailed
+from service.cli.screen import Screen, cells
+
+PROGRAM = ["-m", "workers.models"]
+#: What the command line knows beside the words of an action.
+OURS = {"command", "action", "json", "caller"}
+
+
+def run(arguments: Namespace) -> int:
+    """Have it done. Returns 0; what goes wrong is raised as ModelsFailed."""
+    action = arguments.action or "list"
+    words = {name: value for name, value in vars(arguments).items() if name not in OURS}
+    screen = Screen(arguments.json)
+    with screen.progress() as progress:
+        command = [sys.executable, *PROGRAM, action, json.dumps(words, default=str)]
+        result = _last(_lines(command), progress)
+    if screen.as_json:
+        screen.result(result)
+    else:
+        SHOWN[action](screen, result)
+    return 0
+
+
+def _last(lines: Iterator[dict[str, Any]], progress: Progress) -> dict[str, Any]:
+    """The result, while the lines before it move the bar."""
+    task = progress.add_task("", total=None, remark="")
+    for line in lines:
+        if "error" in line:
+            raise ModelsFailed(line["error"]["code"], line["error"]["message"])
+        if "result" in line:
+            return dict(line["result"])
+        progress.update(
+            task, description=line["doing"], total=line["total"], completed=line["done"]
+        )
+    raise ModelsFailed("models_failed", "The command ended without a result.")
+
+
+def _lines(command: list[str]) -> Iterator[dict[str, Any]]:
+    """What the program says, line by line; it ends with us."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+        try:
+            for line in program.stdout or ():
+                if line.startswith("{"):
+                    yield json.loads(line)
+        finally:
+            program.terminate()
+
+
+def _list(screen: Screen, told: dict[str, Any]) -> None:
+    table = screen.table("", "model", "GB", "from")
+    table.add_row(*cells("" if told["in_use"] else "✓", "bundled", "", told["bundled"]))
+    for each in told["models"]:
+        mark = "✓" if each["name"] == told["in_use"] else ""
+        size = sum(file["size"] for file in each["files"]) / 1e9
+        table.add_row(*cells(mark, each["name"], f"{size:.1f}", each["origin"]))
+    screen.show(table)
+    if told["fixed"]:
+        screen.line(f"LECTERN_MODEL goes before: {told['fixed']}")
+
+
+def _removed(screen: Screen, told: dict[str, Any]) -> None:
+    screen.line(f"removed {told['removed']}: {told['freed'] / 1e9:.1f} GB are free again")
+
+
+SHOWN: Mapping[str, Callable[[Screen, dict[str, Any]], None]] = {"list": _list, "rm": _removed}

@@ -1,0 +1,14 @@
+"""`lectern models rm`: takes a model off the shelf."""
+
+from typing import Any
+
+from ingest.settings import settings as ingest_settings
+from workers.models.shelf import Shelf
+from workers.models.telling import Tell
+from workers.settings import models_folder
+
+
+def run(_tell: Tell, *, name: str) -> dict[str, Any]:
+    """Raises ModelNotShelved or ModelInUse."""
+    gone = Shelf(models_folder(ingest_settings().data)).remove(name)
+    return {"removed": gone.name, "freed": gone.size}
