@@ -335,7 +335,7 @@ def test_a_turn_that_dies_half_way_loses_and_doubles_nothing(
         (inbox / f"{name}.txt").write_text(f"On day {name}.")
     made = watch(collection, inbox)
     places: list[tuple[Any, str]] = [
-        (submit, "read_new"), (watching, "_mark"), (watching, "_kept"),
+        (submit, "read_new"), (watching, "mark"), (watching, "_kept"),
     ]  # fmt: skip
     for module, name in places:
         with monkeypatch.context() as patched:

@@ -14,7 +14,7 @@ from ingest.database import reading
 from ingest.errors import DocumentNotFound, LecternError
 from ingest.records import Document
 from ingest.tables import DocumentStatus
-from workers import jobs, submit, turns, watching
+from workers import jobs, letters, submit, turns, watching
 from workers.errors import DocumentNotReady, ScheduleNotFound
 from workers.jobs import JobFilter
 from workers.schedules import Schedule
@@ -76,10 +76,16 @@ def watch(schedule: Schedule) -> dict[str, Any]:
     return watching.look(schedule, _wish(schedule)).public()
 
 
+def mail(schedule: Schedule) -> dict[str, Any]:
+    """Add what is new in a mailbox, and have it read."""
+    return letters.look(schedule, _wish(schedule)).public()
+
+
 ERRANDS: dict[str, Callable[[Schedule], dict[str, Any]]] = {
     "summary": summary,
     "summaries": summaries,
     "watch": watch,
+    "mail": mail,
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ingest import folder, library
+from ingest import folder, library, mailboxes
 from ingest.database import new_id, now, reading, writing
 from ingest.names import one_line
 from workers import cron
@@ -64,6 +64,8 @@ def create(name: str, timing: Timing, what: dict[str, Any], owner: str = "") -> 
         raise BadSchedule(reason="it needs a name")
     if what["kind"] == "watch":
         folder.permitted(what["folder"], settings().watchable)
+    if what["kind"] == "mail":
+        mailboxes.known(what["mailbox"], settings().mail_addresses)
     with writing() as session:
         moment = now(session)
         _require(session, what)

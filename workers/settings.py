@@ -4,9 +4,10 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ingest.mailboxes import Address, addresses
 from workers.localtime import zone
 
 LONGEST_LEASE = 600.0  #: seconds; a lease that lasts longer is of another clock
@@ -15,7 +16,12 @@ LONGEST_LEASE = 600.0  #: seconds; a lease that lasts longer is of another clock
 class Settings(BaseSettings):
     """`LECTERN_*` variables read by the workers; `.env` is read too."""
 
-    model_config = SettingsConfigDict(env_prefix="LECTERN_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="LECTERN_",
+        env_file=".env",
+        extra="ignore",
+        hide_input_in_errors=True,  # there are passwords among them
+    )
 
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0", description="Redis; `up` starts one when this is not set"
@@ -80,6 +86,10 @@ class Settings(BaseSettings):
     watch_folders: str = Field(
         "", description="folders that may be watched, separated by commas; empty: none"
     )
+    mailboxes: SecretStr = Field(
+        SecretStr(""),
+        description="mailboxes that may be read: NAME=imaps://USER:PASSWORD@HOST/FOLDER",
+    )
     upload_mb: int = Field(200, description="size a file may have")
 
     @field_validator("timezone")
@@ -87,6 +97,17 @@ class Settings(BaseSettings):
     def _known(cls, name: str) -> str:
         zone(name)
         return name
+
+    @field_validator("mailboxes")
+    @classmethod
+    def _addressed(cls, given: SecretStr) -> SecretStr:
+        addresses(given.get_secret_value())
+        return given
+
+    @property
+    def mail_addresses(self) -> tuple[Address, ...]:
+        """Those of `mailboxes`."""
+        return addresses(self.mailboxes.get_secret_value())
 
     @property
     def webhook_receivers(self) -> frozenset[str]:

@@ -8,58 +8,30 @@ content that it has already.
 
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ingest import folder, library, versions
-from ingest.database import reading, writing
+from ingest.database import writing
 from ingest.errors import (
     DocumentNotFound,
     FileUnreadable,
-    LecternError,
     Refused,
     StillBeingRead,
     VersionTypeDiffers,
 )
 from ingest.folder import Entry
 from ingest.records import Document, Original, Version
-from workers import submit, turns
+from workers import submit
+from workers.harvest import Harvest, Seen, fault_of, mark, seen
 from workers.schedules import Schedule
 from workers.settings import settings
-from workers.tables import WatchedFileRow
 from workers.wishes import Wish
 
 #: A file that changed so lately may still be being written.
 QUIET_SECONDS = 10.0
-FAILURES_TOLD = 20
-
-Fault = dict[str, str]  #: code and message
-
-
-@dataclass(slots=True)
-class Harvest:
-    """What a look into a folder brought."""
-
-    jobs: int = 0  #: readings that were asked for
-    added: int = 0
-    duplicates: int = 0  #: whose content the collection held already
-    waiting: int = 0  #: that were changed a moment ago
-    failed: int = 0  #: that lie there and could not be taken in, now or earlier
-    failures: list[dict[str, str]] = field(default_factory=list)  #: the first of them
-
-    def public(self) -> dict[str, Any]:
-        """As the REST interface shows it."""
-        return asdict(self)
-
-    def note(self, path: str, fault: Fault) -> None:
-        """Count a file that could not be taken in."""
-        self.failed += 1
-        if len(self.failures) < FAILURES_TOLD:
-            self.failures.append({"file": path, **fault})
 
 
 def look(schedule: Schedule, wish: Wish) -> Harvest:
@@ -68,25 +40,17 @@ def look(schedule: Schedule, wish: Wish) -> Harvest:
     Raises WatchingOff, FolderRefused, FolderMissing, CollectionNotFound, ScheduleNotFound.
     """
     place = folder.permitted(schedule.what["folder"], settings().watchable)
-    known, harvest = _known(schedule), Harvest()
+    known, harvest = seen(schedule), Harvest()
     for entry in folder.entries(place):
-        seen = known.get(entry.path)
-        if seen is not None and (seen.size, seen.changed_at) == (entry.size, entry.changed_at):
-            if seen.error:
-                harvest.note(entry.path, seen.error)
+        row = known.get(entry.path)
+        if row is not None and (row.size, row.changed_at) == (entry.size, entry.changed_at):
+            if row.error:
+                harvest.note(entry.path, row.error)
         elif abs(time.time() - entry.changed_at) < QUIET_SECONDS:
             harvest.waiting += 1
         else:
-            _take_in(schedule, wish, entry, seen.document_id if seen else None, harvest)
+            _take_in(schedule, wish, entry, row.document_id if row else None, harvest)
     return harvest
-
-
-def _known(schedule: Schedule) -> dict[str, WatchedFileRow]:
-    """Files that were looked into, as they were."""
-    seen = select(WatchedFileRow).where(WatchedFileRow.schedule_id == schedule.id)
-    with reading() as session:
-        library.collection(session, schedule.what["collection_id"])
-        return {row.path: row for row in session.scalars(seen)}
 
 
 def _take_in(
@@ -98,9 +62,9 @@ def _take_in(
     except StillBeingRead:
         kept = None
     except Refused as error:
-        harvest.note(entry.path, _fault(error))
+        harvest.note(entry.path, fault_of(error))
         if not isinstance(error, FileUnreadable):  # rights may be given, disks may come back
-            _mark(schedule, entry, document_id, _fault(error))
+            mark(schedule, _seen(entry), document_id, fault_of(error))
         return
     if kept is None:
         harvest.waiting += 1
@@ -110,7 +74,7 @@ def _take_in(
     with suppress(DocumentNotFound):  # deleted a moment ago
         kept.ask(wish)
         harvest.jobs += not kept.duplicate
-    _mark(schedule, entry, kept.document.id, None)
+    mark(schedule, _seen(entry), kept.document.id, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,21 +124,5 @@ def _version(session: Session, document_id: str, original: Original) -> _Kept | 
     return _Kept(library.document(session, document_id), duplicate, version)
 
 
-def _mark(schedule: Schedule, entry: Entry, document_id: str | None, fault: Fault | None) -> None:
-    """Remember that the file was looked into, and that we are still at it."""
-    with writing() as session:
-        turns.hold(session, schedule)
-        session.merge(
-            WatchedFileRow(
-                schedule_id=schedule.id,
-                path=entry.path,
-                size=entry.size,
-                changed_at=entry.changed_at,
-                error=fault,
-                document_id=document_id,
-            )
-        )
-
-
-def _fault(error: LecternError) -> Fault:
-    return {"code": error.code, "message": str(error)}
+def _seen(entry: Entry) -> Seen:
+    return Seen(entry.path, entry.size, entry.changed_at)

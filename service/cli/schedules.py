@@ -7,6 +7,9 @@ from service.cli.catalogue import find_collection, find_document, open_collectio
 from service.cli.client import Client, Record
 from service.cli.screen import Screen, cells
 
+#: Errands whose jobs are readings, which never wait for the night.
+TAKING_IN = {"watch", "mail"}
+
 
 def run(arguments: Namespace) -> int:
     """`schedules`, `schedules add CRON …`, `schedules run ID` or `schedules remove ID`."""
@@ -27,7 +30,7 @@ def run(arguments: Namespace) -> int:
 
 def _wanted(client: Client, arguments: Namespace) -> Record:
     what, name = _errand(client, arguments)
-    if arguments.night and what["kind"] != "watch":
+    if arguments.night and what["kind"] not in TAKING_IN:
         what["when"] = "night"
     return {
         "name": arguments.name or name,
@@ -47,6 +50,10 @@ def _errand(client: Client, arguments: Namespace) -> tuple[Record, str]:
         folder = str(arguments.caller.absolute() / arguments.watch.expanduser())
         what = {"kind": "watch", "collection_id": collection["id"], "folder": folder}
         return what, f"{arguments.watch} into {collection['name']}"
+    if arguments.mail:
+        collection = open_collection(client, arguments.collection)
+        what = {"kind": "mail", "collection_id": collection["id"], "mailbox": arguments.mail}
+        return what, f"mail of {arguments.mail} into {collection['name']}"
     collection = find_collection(client, arguments.collection)
     what = {"kind": "summaries", "collection_id": collection["id"]}
     return what, f"summaries of {collection['name']}"

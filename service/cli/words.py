@@ -28,6 +28,9 @@ def add_schedules(schedules: ArgumentParser) -> None:
         "--summaries", action="store_true", help="of documents that have none, of a collection"
     )
     what.add_argument("--watch", metavar="FOLDER", type=Path, help="add what comes into a folder")
+    what.add_argument(
+        "--mail", metavar="MAILBOX", help="add what comes into a mailbox, by its name"
+    )
     add.add_argument("--collection", metavar="NAME", help="collection, by name or id")
     add.add_argument("--name", help="what to call it (default: what it does)")
     add.add_argument("--timezone", default="", metavar="ZONE", help="default: LECTERN_TIMEZONE")

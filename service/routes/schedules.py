@@ -17,8 +17,8 @@ router = APIRouter(prefix="/v1/schedules", tags=["schedules"])
 def create_schedule(new: schemas.NewSchedule, owner: Owner) -> dict[str, Any]:
     """Have something asked for again and again.
 
-    422 `bad_schedule`, `unknown_timezone`, `watching_off` or `folder_refused`, 404 for what it is
-    to be about.
+    422 `bad_schedule`, `unknown_timezone`, `watching_off`, `folder_refused` or `unknown_mailbox`,
+    404 for what it is to be about.
     """
     what = new.what.model_dump(mode="json")
     made = schedules.create(new.name, Timing(new.cron, new.timezone), what, owner)

@@ -36,7 +36,21 @@ class WatchErrand(Asking):
     priority: Priority = 0
 
 
-Errand = Annotated[SummaryErrand | SummariesErrand | WatchErrand, Field(discriminator="kind")]
+class MailErrand(Asking):
+    """Add what is new in a mailbox, and read it; attachments become documents of their own."""
+
+    kind: Literal["mail"]
+    collection_id: Id
+    mailbox: str = Field(
+        min_length=1, max_length=100, description="one that LECTERN_MAILBOXES names"
+    )
+    priority: Priority = 0
+
+
+Errand = Annotated[
+    SummaryErrand | SummariesErrand | WatchErrand | MailErrand,
+    Field(discriminator="kind"),
+]
 
 
 class NewSchedule(Asking):
@@ -62,7 +76,9 @@ class Schedule(Answering):
     created_at: float
     next_run_at: float | None
     last_run_at: float | None
-    last_outcome: dict[str, Any] | None = Field(description="jobs; of a folder: added, failures, …")
+    last_outcome: dict[str, Any] | None = Field(
+        description="jobs; of a folder or mailbox: added, failures, …"
+    )
     last_error: ErrorCode | None
 
 
