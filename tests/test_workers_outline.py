@@ -3,8 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.records import Version
 from ingest.tables import ChunkRow
-from workers.outline import Section, sections
+from workers.margins import bodies
+from workers.outline import Section, coverage, own, sections
 
 BUDGET = 60
 
@@ -63,3 +65,21 @@ def test_an_edit_leaves_the_sections_behind_it_as_they_were() -> None:
     )
     assert len(second - first) <= 4
     assert len(first) > 20
+
+
+def test_what_runs_along_the_pages_is_in_no_section() -> None:
+    said = ["Rain fell.", "Pumps stood.", "Dams held.", "Wells rose.", "Mains broke."]
+    pages = {n: f"Annual report, page {n}\n{text}" for n, text in enumerate(said, start=1)}
+    pages[6] = "Annual report, page 6"
+    chunks = [
+        ChunkRow(ordinal=n, page=n, char_start=0, char_end=len(text), heading="")
+        for n, text in pages.items()
+    ]
+    within = bodies(pages)
+    found = [own(each, within) for each in sections(chunks, pages, words, 7, "report.pdf")]
+    assert [section and section.text(pages) for section in found] == [*said, None]
+    version = Version("ver", "doc", 1, "0" * 64, 0, 6, 0, [], [], 0.0)
+    told = coverage(chunks, pages, version, within)
+    assert told["characters_read"] == len("".join(said).replace(" ", ""))
+    assert told["characters_running"] == 6 * len("Annualreport,page1")
+    assert told["characters_total"] == told["characters_read"] + told["characters_running"]

@@ -217,6 +217,7 @@ def test_the_whole_document_is_read_and_the_result_says_so(office: Office) -> No
         "pages_ocr": [],
         "characters_total": characters,
         "characters_read": characters,
+        "characters_running": 0,
     }
     asked = "\n".join(office.model.asked)
     said = [f"t{number}n{line}w7 " for number in range(9) for line in range(50)]

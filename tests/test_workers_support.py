@@ -35,6 +35,19 @@ def test_a_wrong_number_carries_nothing() -> None:
     assert (one.support, one.places) == (Support.UNSUPPORTED, ())
 
 
+def test_a_number_is_not_borrowed_from_a_sentence_about_something_else() -> None:
+    sources = [
+        "The report covers the year ended 31 March 2025, which we write as 2024/25.",
+        "Demand on the peak day, 31 July 2024, reached 517 megalitres.",
+    ]
+    said = "The report covers the year ended 31 March 2024, and demand reached a peak of {}."
+    (wrong,) = supported(said.format("517 megalitres"), sources, WORDS_ONLY)
+    assert wrong.support is Support.UNSUPPORTED
+    right = said.replace("2024", "2025").format("517 megalitres")
+    (one,) = supported(right, sources, WORDS_ONLY)
+    assert one.support is Support.SIMILAR
+
+
 class Knowing:
     """An embedder for which everything that says “2027” or “moor” means the same."""
 

@@ -9,7 +9,7 @@ about a section of the first is still true of the second.
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -21,6 +21,11 @@ from ingest.tables import ChunkRow
 NEARLY_FULL = 2 / 3
 JOINT = "\n"  #: between the parts of a section
 SPACING = 2  #: tokens between two chunks
+
+
+#: Where the own text of a page begins and ends; a page that is not in it is all its own.
+Within = Mapping[int, tuple[int, int]]
+EVERYWHERE: Within = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,13 @@ def sections(
     return found
 
 
+def own(section: Section, within: Within) -> Section | None:
+    """The section without what runs along its pages; None if there is nothing else in it."""
+    parts = tuple((page, *_clipped(page, start, end, within)) for page, start, end in section.parts)
+    kept = tuple(part for part in parts if part[1] < part[2])
+    return replace(section, parts=kept) if kept else None
+
+
 def text_of(parts: Sequence[Sequence[int]], pages: Mapping[int, str]) -> str:
     """The text of (page, char_start, char_end)."""
     return JOINT.join(pages[page][start:end] for page, start, end in parts)
@@ -88,17 +100,26 @@ def spans_of(
 
 
 def coverage(
-    chunks: Sequence[ChunkRow], pages: Mapping[int, str], version: Version
+    chunks: Sequence[ChunkRow],
+    pages: Mapping[int, str],
+    version: Version,
+    within: Within = EVERYWHERE,
 ) -> dict[str, Any]:
-    """Which pages are read, and how; and how many of the characters that are no white space."""
-    texts = (pages[chunk.page][chunk.char_start : chunk.char_end] for chunk in chunks)
+    """Which pages are read, and how; and how many of the characters that are no white space.
+
+    What runs along, outside of `within`, is left out and counted.
+    """
+    held = [(chunk.page, chunk.char_start, chunk.char_end) for chunk in chunks]
+    own = [(page, *_clipped(page, start, end, within)) for page, start, end in held]
+    read = sum(_visible(pages[page][start:end]) for page, start, end in own)
     return {
         "pages_total": len(pages),
         "pages_read": list(_ranges(sorted({chunk.page for chunk in chunks}))),
         "pages_empty": version.empty_pages,
         "pages_ocr": version.ocr_pages,
         "characters_total": sum(map(_visible, pages.values())),
-        "characters_read": sum(map(_visible, texts)),
+        "characters_read": read,
+        "characters_running": sum(_visible(pages[p][start:end]) for p, start, end in held) - read,
     }
 
 
@@ -130,6 +151,11 @@ def _section(pieces: Sequence[_Piece], name: str) -> Section:
     title = next((piece.chunk.heading for piece in pieces if piece.chunk.heading), name)
     tokens = sum(piece.tokens for piece in pieces)
     return Section(title, parts[0][0], parts[-1][0], tuple(parts), tokens)
+
+
+def _clipped(page: int, start: int, end: int, within: Within) -> tuple[int, int]:
+    first, last = within.get(page, (start, end))
+    return max(start, first), max(min(end, last), start, first)
 
 
 def _ranges(pages: Sequence[int]) -> Iterator[list[int]]:

@@ -2,7 +2,7 @@
 
 verified     one place of a source holds its words in about their order, and all its numbers
 similar      up to three sentences of the sources hold most of its words between them, or one is
-             near in meaning; all its numbers stand there
+             near in meaning; all its numbers stand there, beside a word that they stand beside here
 unsupported  neither: nothing that was read says it
 no_claim     says too little to be true or false, as a title does
 
@@ -14,20 +14,24 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import chain
 
 from workers.citations import SUBSTANCE, carrier, runs
 from workers.meaning import Meaning
 from workers.sentences import sentence_spans
 from workers.summaries.spoken import Speech
-from workers.tokens import Tokens, tokens_of
+from workers.tokens import FUNCTION_WEIGHT, Tokens, is_figure, tokens_of
 from workers.tokens import weight_of as weigh
 
 #: Changes with the rules below: part of the content keys of what they have judged.
-VERSION = 2
+VERSION = 3
 TOGETHER = 3  #: sentences that may carry one between them
 HELD = 0.6  #: share of a sentence's weight that they must hold
 NEAR = 0.62  #: cosine of two sentences that say the same, in the default embedder
+
+MONTHS = frozenset(
+    "january february march april may june july august september october november december "
+    "jan feb mar apr jun jul aug sep sept oct nov dec".split()
+)
 
 Place = tuple[int, int, int]  #: source, start, end
 
@@ -88,7 +92,7 @@ def _judged(
         found = together
     else:
         found = _nearest(sentence, single, meaning)
-    if not found or not _numbers(wanted) <= set(chain(*(held.tokens for held in found))):
+    if not found or not all(_stands(wanted, place, found) for place in _figures(wanted)):
         return Support.UNSUPPORTED, ()
     return Support.SIMILAR, tuple(held.place for held in found)
 
@@ -125,8 +129,37 @@ def _nearest(sentence: str, single: Sequence[_Held], meaning: Meaning) -> list[_
     return [single[best]] if cosines[best] >= NEAR else []
 
 
-def _numbers(tokens: Tokens) -> set[str]:
-    return {token for token in tokens if token[0].isdigit()}
+def _figures(tokens: Tokens) -> list[int]:
+    """Where its numbers stand."""
+    return [place for place, token in enumerate(tokens) if is_figure(token)]
+
+
+def _stands(wanted: Tokens, place: int, found: Sequence[_Held]) -> bool:
+    """Whether a number stands in what was found, in the company it keeps here.
+
+    In one sentence any company will do, for it may say things in other words; but of several, each
+    about something else, one could lend another's number to a third one's words.
+    """
+    there = [held for held in found if wanted[place] in held.tokens]
+    company = _company(wanted, place)
+    return any(len(found) == 1 or not company or company & {*held.tokens} for held in there)
+
+
+def _company(tokens: Tokens, place: int) -> set[str]:
+    """The nearest words on either side that tell something and are no numbers.
+
+    A day or a year beside a month has no other company: the year of another date is not its own.
+    """
+    months = MONTHS.intersection(tokens[max(0, place - 1) : place + 2])
+    if months:
+        return months
+    sides = (reversed(tokens[:place]), tokens[place + 1 :])
+    nearest = (next(filter(_tells, side), None) for side in sides)
+    return {token for token in nearest if token is not None}
+
+
+def _tells(token: str) -> bool:
+    return not is_figure(token) and weigh([token]) > FUNCTION_WEIGHT
 
 
 def _held(speeches: Sequence[Speech]) -> Iterator[_Held]:

@@ -55,7 +55,7 @@ def coverage(summary: Record) -> str:
     of = summary["coverage"]
     read = ", ".join(pages(*span) for span in of["pages_read"]) or "no page"
     said = [f"read {read} of {of['pages_total']}"]
-    if total := of["characters_total"]:
+    if total := of["characters_total"] - of.get("characters_running", 0):
         said.append(f"{of['characters_read'] / total:.0%} of the text")
     if of["pages_empty"]:
         said.append(f"without text: {', '.join(map(str, of['pages_empty']))}")

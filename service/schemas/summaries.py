@@ -60,6 +60,7 @@ class Coverage(Answering):
     pages_ocr: list[int] = Field([], description="pages that were read by OCR")
     characters_total: int = Field(description="without white space")
     characters_read: int
+    characters_running: int = Field(0, description="headers and footers, which are left out")
 
 
 class Saved(Answering):

@@ -167,13 +167,16 @@ function drawParts() {
 function coverageBlock({ pages_total: total, pages_read: read, pages_empty: empty,
   pages_ocr: ocr = [], ...characters }) {
   const pages = read.map(([a, b]) => (a === b ? `${a}` : `${a}–${b}`)).join(", ");
-  const share = Math.floor((100 * characters.characters_read) / characters.characters_total);
+  const running = characters.characters_running ?? 0;
+  const own = characters.characters_total - running;
+  const share = Math.floor((100 * characters.characters_read) / own);
   const covered = read.reduce((sum, [a, b]) => sum + b - a + 1, empty.length);
   const whole = share === 100 && covered >= total;
   const words = [t("coverage.read", { pages, total, count: total }),
     empty.length && t("coverage.empty", { pages: empty.join(", ") }),
     ocr.length && t("coverage.ocr", { pages: ocr.join(", ") }),
-    t("coverage.characters", { percent: share, count: characters.characters_total })];
+    t("coverage.characters", { percent: share, count: own }),
+    running && t("coverage.running")];
   return h("p", { class: `notice ${whole ? "good" : "warn"}`, testid: "coverage" },
     icon(whole ? "check" : "warn"), h("span", {}, words.filter(Boolean).join(" · ")));
 }

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from workers.comparing.margins import LINE, bodies
 from workers.comparing.words import Sort, Word, words_of
+from workers.margins import LINE, bodies
 from workers.sentences import CLOSING, FULL_STOPS, sentence_spans
 
 ROW_FIGURES = 2  #: at the end of a line that is a table's row

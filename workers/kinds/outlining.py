@@ -12,13 +12,15 @@ from sqlalchemy import select
 from ingest.database import reading
 from ingest.errors import EmptyDocument
 from ingest.records import Version
+from ingest.sniff import PDF
 from ingest.tables import ChunkRow, DocumentRow, PageRow, VersionRow
 from workers import estimates, prompts, steps
 from workers.errors import DocumentNotReady, LanguageNotPossible
 from workers.estimates import Expected
 from workers.kinds import condensing
 from workers.language import Language
-from workers.outline import Section, coverage, sections
+from workers.margins import bodies
+from workers.outline import EVERYWHERE, Section, Within, coverage, own, sections
 from workers.styles import Form, Tongue
 from workers.summaries.condense import answer_tokens
 from workers.summaries.lengths import usual
@@ -39,6 +41,7 @@ class Read:
     pages: dict[int, str]
     chunks: list[ChunkRow]
     version: Version
+    within: Within  #: what does not run along its pages
 
 
 def outline(work: Work) -> Output:
@@ -75,7 +78,8 @@ def outlined_with_cost(
     room = language.context_tokens - PROMPT_OVERHEAD - language.count_tokens(form.instruction)
     room -= max(answer, answers.merge)
     budget = min(SMALL_SECTION_TOKENS if language.small else SECTION_TOKENS, room)
-    cut = sections(read.chunks, read.pages, language.count_tokens, budget, read.name)
+    every = sections(read.chunks, read.pages, language.count_tokens, budget, read.name)
+    cut = [section for each in every if (section := own(each, read.within)) is not None]
     outlined = {
         "document_id": document_id,
         "version_id": version_id,
@@ -86,7 +90,7 @@ def outlined_with_cost(
         "section_answer": answers.section,
         "merge_tokens": room,
         "answer": answer,
-        "coverage": coverage(read.chunks, read.pages, read.version),
+        "coverage": coverage(read.chunks, read.pages, read.version, read.within),
     }
     return outlined, _expected(outlined, _kept(work, outlined, cut, read))
 
@@ -102,7 +106,10 @@ def read_version(version_id: str) -> Read:
         chunks = list(session.scalars(query.order_by(ChunkRow.ordinal)))
         pages = select(PageRow.number, PageRow.text).where(PageRow.version_id == version_id)
         texts = dict(session.execute(pages.order_by(PageRow.number)).all())
-    return Read(document.name, texts, chunks, Version.of(version))
+    within = bodies(texts) if document.media_type == PDF else EVERYWHERE
+    if not any(first < last for first, last in within.values()):
+        within = EVERYWHERE  # the same form on every page: that is all there is to it
+    return Read(document.name, texts, chunks, Version.of(version), within)
 
 
 def _only_document(work: Work) -> tuple[dict[str, Any], Expected]:
