@@ -30,10 +30,12 @@ from ingest.errors import (
     UndecodableText,
     UnsupportedType,
 )
+from ingest.parsers.pdf import at_once, one_by_one, opened
 from ingest.sandbox import Limits
 from ingest.sniff import DOCX, HTML, MARKDOWN, PDF, TEXT
 from ingest.spans import Page
 
+SAMPLES = Path(__file__).parents[1] / "samples"
 LIMITS = Limits(seconds=60, memory_mb=2_048, max_pages=500, max_characters=5_000_000)
 CHINESE = "員工請假應於三日前提出申請，經主管核准後始得離開工作崗位。"
 
@@ -89,6 +91,28 @@ def test_traditional_chinese_without_an_embedded_font(tmp_path: Path) -> None:
     pdfmetrics.registerFont(UnicodeCIDFont("MSung-Light"))
     (page,) = read(pdf(tmp_path, line(CHINESE, font="MSung-Light")), PDF)
     assert page.text.strip() == CHINESE
+
+
+def test_text_in_one_piece_is_what_its_entries_are(tmp_path: Path) -> None:
+    def chinese(sheet: Canvas) -> None:
+        pdfmetrics.registerFont(UnicodeCIDFont("MSung-Light"))
+        sheet.setFont("MSung-Light", 12)
+        sheet.drawString(40, 700, "年度報告𠮷 – 五十九頁")
+
+    def hyphens(sheet: Canvas) -> None:
+        for y, text in ((700, "one word is hyphen-"), (686, "ated over the end"), (640, "next-")):
+            sheet.drawString(40, y, text)
+
+    pages = quick = 0
+    for path in (pdf(tmp_path, chinese, hyphens, lambda _: None), *SAMPLES.glob("*.pdf")):
+        with opened(path) as document:
+            for page in document:
+                textpage = page.get_textpage()
+                expected, found = one_by_one(textpage), at_once(textpage)
+                assert found in (expected, None)
+                pages, quick = pages + 1, quick + (found is not None)
+                page.close()
+    assert quick >= pages - 1  # of the rare sign is taken care one by one
 
 
 def test_lines_end_in_one_character_and_hyphens_stay_visible(tmp_path: Path) -> None:

@@ -12,11 +12,14 @@ Pages whose text layer does not say what they show are read by OCR, if there is 
 file is ever executed.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ctypes import c_ushort
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pypdfium2 import PdfDocument, PdfiumError, PdfPage, PdfTextPage, raw
 
@@ -28,6 +31,10 @@ from ingest.spans import Heading, Page
 
 _HYPHENS = frozenset((0x02, 0xFFFE))
 _DROPPED = frozenset((0x00, 0x0D))
+_HYPHEN = "-"
+_HYPHEN_MARKS = re.compile("[\x02\ufffe]")
+_PECULIAR = re.compile("[\x00\ud800-\udfff]")
+_SAMPLED = 16  #: entries of a page that are compared with its text
 _PIXELS = 2.0  #: for each point of a page that is read by OCR: 144 to the inch
 _FEWEST_SEEN = 0.3  #: of a garbled layer's length: what was seen is the text
 
@@ -78,6 +85,43 @@ def opened(path: Path) -> Iterator[PdfDocument]:
 
 def characters(textpage: PdfTextPage) -> Characters:
     """The page's text by the rules above."""
+    return at_once(textpage) or one_by_one(textpage)
+
+
+def at_once(textpage: PdfTextPage) -> Characters | None:
+    """The text of a page that pdfium gives in one piece; None where entries and text may differ.
+
+    Asking for each entry is most of the time that reading a page takes. Surrogates, and entries
+    without a meaning, which pdfium leaves out of its text, are looked at one by one.
+    """
+    count, handle = textpage.count_chars(), textpage.raw
+    buffer = (c_ushort * (count + 1))()
+    if raw.FPDFText_GetText(handle, 0, count, buffer) != count + 1:
+        return None
+    told = bytes(buffer)[:-2].decode("utf-16-le", "surrogatepass")
+    if len(told) != count or _PECULIAR.search(told):
+        return None
+    looked_at = [*range(0, count, max(1, count // _SAMPLED)), *range(count - 1, count)]
+    if any(_differs(handle, at, told[at]) for at in looked_at):
+        return None
+    for mark in _HYPHEN_MARKS.finditer(told):
+        at = mark.start()
+        shown = _HYPHEN if raw.FPDFText_IsHyphen(handle, at) == 1 else _entry(handle, at)
+        told = told[:at] + shown + told[at + 1 :]
+    kept = [at for at, sign in enumerate(told) if sign != "\r"]
+    return Characters(told.replace("\r", ""), kept, 0)
+
+
+def _differs(handle: Any, at: int, told: str) -> bool:
+    return told != _entry(handle, at) and ord(told) not in _HYPHENS
+
+
+def _entry(handle: Any, at: int) -> str:
+    return chr(raw.FPDFText_GetUnicode(handle, at))
+
+
+def one_by_one(textpage: PdfTextPage) -> Characters:
+    """The text of any page."""
     kept: list[str] = []
     indices: list[int] = []
     unicode_of, handle = raw.FPDFText_GetUnicode, textpage.raw
@@ -93,7 +137,7 @@ def characters(textpage: PdfTextPage) -> Characters:
             lost += not code
             continue
         if code in _HYPHENS and raw.FPDFText_IsHyphen(handle, index) == 1:
-            code = 0x2D
+            code = ord(_HYPHEN)
         elif 0xD800 <= code < 0xE000 or code > 0x10FFFF:
             code = 0xFFFD
         kept.append(chr(code))
