@@ -23,7 +23,7 @@ ROOM_FOR_F16 = 4_000_000_000
 #: How far throughput may fall behind what was measured, the machine's noise being 15 %.
 DRIFT = 0.2
 #: Knobs without influence on what was measured with them at another value.
-HARMLESS = {"mlock"}
+HARMLESS = {"mlock", "mmap", "batch_tokens"}
 
 log = structlog.get_logger()
 
@@ -63,6 +63,9 @@ class Profile:
     mlock: bool
     kv_type: str  #: "f16" or "q8_0"
     wait_policy: str | None  #: for OpenMP: "passive", "spin:COUNT" or its own way
+    mmap: bool = True  #: weights are pages of their file, not a copy
+    gpu_layers: int = 0  #: what a GPU computes, if there is one; -1: all
+    batch_tokens: int = 512  #: rows handed to one decode; more than are computed at once, if need be
     #: Sequences, rows of each → seconds of a decode.
     step_cost: tuple[tuple[int, int, float], ...] = ()
     prefill_rate: float = 0.0  #: tokens/s; 0: not measured
@@ -127,6 +130,9 @@ def fixes(settings: Settings) -> dict[str, Any]:
         "batch_flash_attention": {"on": True, "off": False}.get(settings.flash_attention),
         "repack": {"on": True, "off": False}.get(settings.repack),
         "mlock": {"on": True, "off": False}.get(settings.mlock),
+        "mmap": {"on": True, "off": False}.get(settings.mmap),
+        "gpu_layers": settings.gpu_layers,
+        "batch_tokens": settings.batch or None,
         "kv_type": settings.kv_type,
         "weights": None if settings.weights == "auto" else settings.weights,
     }
