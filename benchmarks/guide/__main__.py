@@ -18,8 +18,8 @@ from benchmarks.guide.rows import agreement, measured, rows
 #: Of the made model. The first stands for Lectern in the rows, the others are shown beside it.
 FORMATS = ("Q4_K_M", "Q4_0", "Q8_0")
 FULL = {
-    "default": Sizes(rounds=5, short=64, long=512, each=2, tokens=32),
-    "1b": Sizes(rounds=3, short=64, long=256, each=1, tokens=12),
+    "default": Sizes(rounds=3, short=64, long=512, each=2, tokens=32),
+    "1b": Sizes(rounds=3, short=64, long=192, each=1, tokens=8),
 }
 QUICK = {
     "default": Sizes(rounds=1, short=64, long=256, each=1, tokens=16),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.guide.rows import FIGURES, Figure
+from benchmarks.guide.rows import FIGURES, Figure, shown
 from benchmarks.report import GOOD, PALE
 
 SHOWN = ("start", "start_cold", "peak", "decode", "short", "long")
@@ -23,11 +23,11 @@ def draw(models: Mapping[str, Found], place: Path) -> None:
     except ImportError as error:
         print(f"  no chart: {error}", file=sys.stderr)
         return
-    shown = [figure for figure in FIGURES if figure.name in SHOWN]
-    size = (3.4 * len(shown), 2.4 * len(models))
-    picture, panels = plt.subplots(len(models), len(shown), figsize=size, squeeze=False)
+    chosen = [figure for figure in FIGURES if figure.name in SHOWN]
+    size = (3.4 * len(chosen), 2.4 * len(models))
+    picture, panels = plt.subplots(len(models), len(chosen), figsize=size, squeeze=False)
     for line, (model, found) in zip(panels, models.items(), strict=True):
-        for panel, figure in zip(line, shown, strict=True):
+        for panel, figure in zip(line, chosen, strict=True):
             _bars(panel, found, figure, model)
     picture.tight_layout()
     picture.savefig(place, dpi=120)
@@ -44,4 +44,4 @@ def _bars(panel: Any, found: Found, figure: Figure, model: str) -> None:
     panel.set_xlabel(f"{figure.unit} ({figure.better} is better)", fontsize=7)
     panel.tick_params(labelsize=7)
     for number, value in enumerate(values):
-        panel.text(value, number, f" {value:.3g}", va="center", fontsize=7)
+        panel.text(value, number, f" {shown(value)}", va="center", fontsize=7)

@@ -83,10 +83,12 @@ def rows(model: str, found: dict[str, dict[str, float]], ours: str, sizes: str) 
     others = {who: figures for who, figures in found.items() if not who.startswith("Lectern")}
 
     def row(name: str, figure: str, target: float, against: str = "") -> Row:
-        best = _best(others, against or figure)
-        ratio = _times(figure, mine[figure], others[best][against or figure])
-        beside = _beside(found, figure, against)
-        return Row(f"{model}_{name}", ratio, target, "higher", best, f"{beside}; {sizes}")
+        other = against or figure
+        times = {who: _times(figure, mine[figure], one[other]) for who, one in others.items()}
+        best = min(times, key=lambda who: times[who])
+        each = ", ".join(f"{ratio:.3g} × {who}" for who, ratio in times.items())
+        detail = f"{each}; {_beside(found, figure, against)}; {sizes}"
+        return Row(f"{model}_{name}", times[best], target, "higher", best, detail)
 
     yield row("load", "start", LOAD)
     yield row("load_cold", "start_cold", LOAD)
@@ -118,17 +120,12 @@ def _saved(
     others: dict[str, dict[str, float]],
     sizes: str,
 ) -> Row:
-    best = _best(others, "peak")
-    share = 1 - found[ours]["peak"] / others[best]["peak"]
+    shares = {who: 1 - found[ours]["peak"] / one["peak"] for who, one in others.items()}
+    best = min(shares, key=lambda who: shares[who])
+    each = ", ".join(f"{share:.1%} of {who}" for who, share in shares.items())
     kinds = ("peak", "pss", "anonymous", "file", "empty")
-    detail = "; ".join(_beside(found, kind, "") for kind in kinds)
-    return Row(f"{model}_memory_saved", share, MEMORY, "higher", best, f"{detail}; {sizes}")
-
-
-def _best(others: dict[str, dict[str, float]], figure: str) -> str:
-    """Who of them is best at it."""
-    sign = -1 if _figure(figure).better == "higher" else 1
-    return min(others, key=lambda who: sign * others[who][figure])
+    detail = "; ".join([each, *(_beside(found, kind, "") for kind in kinds), sizes])
+    return Row(f"{model}_memory_saved", shares[best], MEMORY, "higher", best, detail)
 
 
 def _times(figure: str, mine: float, other: float) -> float:
@@ -142,8 +139,13 @@ def _beside(found: dict[str, dict[str, float]], figure: str, against: str) -> st
     for who, figures in found.items():
         value = figures.get(figure, figures.get(against) if against else None)
         if value is not None:
-            told.append(f"{who} {value * about.scale:.3g}")
+            told.append(f"{who} {shown(value * about.scale)}")
     return f"{about.words}, {about.unit}: {', '.join(told)}"
+
+
+def shown(value: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _figure(name: str) -> Figure:
