@@ -8,13 +8,14 @@ from typing import Any
 from benchmarks.guide.rows import FIGURES, Figure, shown
 from benchmarks.report import GOOD, PALE
 
+COLUMNS = 3
 SHOWN = ("start", "start_cold", "peak", "decode", "short", "long")
 
 Found = Mapping[str, Mapping[str, float]]
 
 
 def draw(models: Mapping[str, Found], place: Path) -> None:
-    """Write a picture: a row of panels for each model, Lectern in colour."""
+    """Write a picture: some panels for each model, Lectern in colour."""
     try:
         import matplotlib as mpl  # noqa: PLC0415 - of the bench extra
 
@@ -24,11 +25,12 @@ def draw(models: Mapping[str, Found], place: Path) -> None:
         print(f"  no chart: {error}", file=sys.stderr)
         return
     chosen = [figure for figure in FIGURES if figure.name in SHOWN]
-    size = (3.4 * len(chosen), 2.4 * len(models))
-    picture, panels = plt.subplots(len(models), len(chosen), figsize=size, squeeze=False)
-    for line, (model, found) in zip(panels, models.items(), strict=True):
-        for panel, figure in zip(line, chosen, strict=True):
-            _bars(panel, found, figure, model)
+    lines = len(models) * -(-len(chosen) // COLUMNS)
+    size = (4.4 * COLUMNS, 2.0 * lines)
+    picture, panels = plt.subplots(lines, COLUMNS, figsize=size, squeeze=False)
+    wanted = [(model, figure) for model in models for figure in chosen]
+    for panel, (model, figure) in zip(panels.flat, wanted, strict=True):
+        _bars(panel, models[model], figure, model)
     picture.tight_layout()
     picture.savefig(place, dpi=120)
     plt.close(picture)
@@ -41,6 +43,7 @@ def _bars(panel: Any, found: Found, figure: Figure, model: str) -> None:
     panel.barh(names, values, color=colours)
     panel.invert_yaxis()
     panel.set_title(f"{model}: {figure.words}", fontsize=7, wrap=True)
+    panel.margins(x=0.2)  # room for the numbers
     panel.set_xlabel(f"{figure.unit} ({figure.better} is better)", fontsize=7)
     panel.tick_params(labelsize=7)
     for number, value in enumerate(values):
