@@ -2,9 +2,10 @@
 # test   install what is missing, then run the tests
 # check  style, types and import borders
 # bench  install what is missing, peers too, then measure beside them (hours; ARGS=--quick: minutes)
+# bench-pytorch  load, memory, first token and decode beside PyTorch (20 minutes; ARGS=--quick: 6)
 # clean  remove what was installed and built; the data folder stays
 
-.PHONY: run test check bench clean python
+.PHONY: run test check bench bench-pytorch clean python
 .DEFAULT_GOAL := run
 
 PYTHONS := python3.11 python3.12 python3.13 python3.14 python3
@@ -31,6 +32,10 @@ check: python
 bench: python
 	@$(PYTHON) -m service.cli.install --bench
 	@exec ./lectern bench $(ARGS)
+
+bench-pytorch: python
+	@$(PYTHON) -m service.cli.install --bench
+	$(IN_VENV) benchmarks.guide $(ARGS)
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TextIO
 
 from workers.preparation import openmp
@@ -35,6 +36,12 @@ def prepare() -> None:
         subprocess.run([sys.executable, *TUNE], check=False)
     _added.update({name: value for name, value in openmp().items() if name not in os.environ})
     os.environ.update(_added)
+
+
+def tuned(model: Path) -> None:
+    """Measure the machine with this model if that was never done, as a worker would for it."""
+    given = {**plain(), "LECTERN_MODEL": str(model)}
+    subprocess.run([sys.executable, *TUNE], env=given, stdout=sys.stderr, check=False)
 
 
 def plain() -> dict[str, str]:

@@ -21,6 +21,7 @@ from workers.settings import Settings, models_folder
 LAYERS, WIDTH, HIDDEN, HEADS, KV_HEADS = 16, 2_048, 8_192, 32, 8
 VOCABULARY = 49_152
 FORMATS = {"Q4_0": llama.LLAMA_FTYPE_MOSTLY_Q4_0, "Q4_K_M": llama.LLAMA_FTYPE_MOSTLY_Q4_K_M}
+OTHERS = {"Q8_0": llama.LLAMA_FTYPE_MOSTLY_Q8_0}
 SCALE = 0.02
 #: Said of the file by its maker, and wrong of ours.
 SHAPE_KEYS = ("GGUF.", "general.", "llama.", "split.")
@@ -39,24 +40,31 @@ def shipped() -> Path:
 
 
 def billion(name: str) -> Path:
-    """The made model in one of FORMATS; all are made the first time. Raises PeerMissing."""
+    """The made model as one of FORMATS, or OTHERS, or F16; made once. Raises PeerMissing."""
     folder = PEERS / "models"
-    places = {one: folder / f"made-1b-{one}.gguf" for one in FORMATS}
-    if not all(place.is_file() for place in places.values()):
-        print("· making models of a billion parameters (2 minutes, once)", file=sys.stderr)
-        folder.mkdir(parents=True, exist_ok=True)
-        whole = folder / "made-1b-F16.gguf"
+    place, whole = folder / f"made-1b-{name}.gguf", folder / "made-1b-F16.gguf"
+    if place.is_file():
+        return place
+    print("· making models of a billion parameters (2 minutes, once)", file=sys.stderr)
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = whole.is_file()
+    if not kept:
         _write(whole)
-        for one, place in places.items():
-            _quantise(whole, place, one)
+    if name == "F16":
+        return place
+    for one in {name, *FORMATS}:
+        other = folder / f"made-1b-{one}.gguf"
+        if not other.is_file():
+            _quantise(whole, other, one)
+    if not kept:
         whole.unlink()  # two gigabytes that nobody needs any more
-    return places[name]
+    return place
 
 
 def _quantise(whole: Path, place: Path, name: str) -> None:
     part = place.with_suffix(".part")
     params = llama.llama_model_quantize_default_params()
-    params.ftype = FORMATS[name]
+    params.ftype = (FORMATS | OTHERS)[name]
     if llama.llama_model_quantize(str(whole).encode(), str(part).encode(), params) != 0:
         raise PeerMissing(f"llama.cpp could not make a model as {name}")
     part.replace(place)

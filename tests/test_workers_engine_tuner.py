@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from workers import tune
-from workers.engine import knobs as engine_knobs
+from workers.engine import locking as engine_locking
 from workers.engine import profile as profiles
-from workers.engine.knobs import knobs, locking
+from workers.engine.knobs import knobs
 from workers.engine.laboratory import Laboratory
+from workers.engine.locking import locking
 from workers.engine.profile import Profile, fallback
 from workers.engine.topology import Core, Node, Topology
 from workers.engine.tuner import STEPS, WORK, Knob, TrialFailed, Tuner
@@ -164,11 +165,11 @@ def test_weights_are_locked_where_the_limit_allows(
     file = tmp_path / "model.gguf"
     file.write_bytes(bytes(1 << 16))
     assert locking(file).value in {"True", "False"}
-    monkeypatch.setattr(engine_knobs, "_lockable", lambda _: False)
+    monkeypatch.setattr(engine_locking, "_lockable", lambda _: False)
     refused = locking(file)
     assert refused.value == "False"
     assert "ulimit -l" in refused.reason
-    monkeypatch.setattr(engine_knobs, "available", lambda: 1000)
+    monkeypatch.setattr(engine_locking, "available", lambda: 1000)
     assert "half of the free memory" in locking(file).reason
 
 

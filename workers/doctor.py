@@ -16,6 +16,7 @@ from ingest.errors import LecternError
 from ingest.settings import settings as ingest_settings
 from workers.engine import drift, explanation, library, memory, weights
 from workers.engine import profile as profiles
+from workers.engine.flags import flags
 from workers.engine.model import check_header
 from workers.engine.profile import Profile
 from workers.engine.topology import topology, usable_cores
@@ -156,9 +157,8 @@ def _tuning(profile: Profile, source: Path, chosen: Settings) -> Iterator[dict[s
     measured = explanation.figures(profile)
     fault = slower or (None if measured else "not measured; safe values are used")
     yield _check("engine profile", measured, fault, "./lectern tune measures this machine")
-    if not profile.choices:
-        threads = f"{profile.threads} for one row, {profile.prefill_threads} for more"
-        yield _check("engine threads", threads)
+    for flag in flags(profile, chosen, topology(), file):
+        yield _check(f"flag {flag.name}", flag.found, flag.fault or None, flag.way_out)
     for knob, words in explanation.knobs(profile, set(profiles.fixes(chosen))):
         yield _check(f"engine {knob.replace('_', ' ')}", words)
 

@@ -36,7 +36,10 @@ class Settings(BaseSettings):
     interactive_slots: int = Field(2, description="interactive sequences one engine works on")
     threads: int = Field(0, description="engine threads; 0: as measured, or the physical cores")
     prefill_threads: int = Field(0, description="threads for more than one row; 0: LECTERN_THREADS")
-    ubatch: int = Field(0, description="rows computed at once; 0: as measured")
+    batch: int = Field(
+        0, ge=0, description="prompt tokens of one step, such as 512, 1024, 2048; 0: as measured"
+    )
+    ubatch: int = Field(0, ge=0, description="rows computed at once; 0: as measured")
     flash_attention: Literal["on", "off", "auto"] = Field(
         "auto", description="auto: as measured; off decodes small models faster on most x86 hosts"
     )
@@ -45,6 +48,12 @@ class Settings(BaseSettings):
     )
     mlock: Literal["on", "off", "auto"] = Field(
         "auto", description="keep the weights from being swapped out; auto: where the limit allows"
+    )
+    mmap: Literal["on", "off", "auto"] = Field(
+        "auto", description="map the weights, shared by processes, or read a copy; auto: map"
+    )
+    gpu_layers: int = Field(
+        0, ge=-1, description="layers that a GPU computes, if llama.cpp was built for it; -1: all"
     )
     kv_type: Literal["f16", "q8_0"] = Field(
         "f16", description="how KV is kept; q8_0 takes half the memory and prefills slower"

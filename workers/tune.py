@@ -22,8 +22,9 @@ from ingest.settings import settings as ingest_settings
 from workers.engine import library, weights
 from workers.engine import profile as profiles
 from workers.engine.drift import SUFFIX
-from workers.engine.knobs import knobs, locking
+from workers.engine.knobs import knobs
 from workers.engine.laboratory import Laboratory
+from workers.engine.locking import locking
 from workers.engine.machine import machine
 from workers.engine.profile import Choice, Profile
 from workers.engine.topology import topology

@@ -7,7 +7,6 @@ from contextlib import closing
 
 from benchmarks.simulation.costs import CELLS, Costs, Point, fitted
 from workers.engine.context import Context, Row, Shape
-from workers.engine.engine import BATCH_TOKENS
 from workers.engine.model import Model
 from workers.engine.profile import Profile
 from workers.settings import Settings
@@ -115,7 +114,7 @@ def shape_of(settings: Settings, profile: Profile) -> Shape:
     return Shape(
         sequences=settings.batch_slots + settings.interactive_slots,
         context_tokens=settings.context,
-        batch_tokens=max(BATCH_TOKENS, profile.ubatch_tokens),
+        batch_tokens=profile.step_tokens,
         ubatch_tokens=profile.ubatch_tokens,
         threads=profile.threads,
         prefill_threads=profile.prefill_threads,

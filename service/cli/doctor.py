@@ -25,6 +25,7 @@ from service.cli.lock import running
 from service.cli.parts import readiness, redis_server
 from service.cli.screen import Screen, cells
 from service.cli.settings import settings
+from service.settings import settings as service_settings
 
 GB = 1_000_000_000
 ENGINE_CHECK_S = 120.0
@@ -77,6 +78,7 @@ def examine() -> Iterator[Check]:
     yield _piece("embedder", pieces.embedder)
     yield from _engine()
     yield _database()
+    yield _address()
     yield _store("redis", settings().redis_url, lambda: str(redis_server()))
     yield _store("chroma", library_settings().chroma_url, _chroma)
     yield from _service()
@@ -183,6 +185,12 @@ def _chroma() -> str:
     if program.exists():
         return str(program)
     raise PieceMissing(what="the Chroma server is not installed", way_out="run make run")
+
+
+def _address() -> Check:
+    chosen = service_settings()
+    found = f"{chosen.host} {chosen.port} (LECTERN_HOST, LECTERN_PORT)"
+    return Check("flag --host --port", Verdict.OK, found)
 
 
 def _service() -> Iterator[Check]:

@@ -135,8 +135,10 @@ def _install_engine() -> None:
             "on Debian and Ubuntu: apt-get install build-essential"
         )
     title = "llama.cpp, built for this very CPU"
-    flags = {"CMAKE_ARGS": ENGINE_FLAGS}
+    own = environ.get("CMAKE_ARGS", "")  # such as a GPU's backend
+    flags = {"CMAKE_ARGS": f"{ENGINE_FLAGS} {own}".strip()}
     build = [*_pip_command(), "-v", "--no-binary", "llama-cpp-python", _pin("llama-cpp-python")]
+    build += ["--no-cache-dir"] if own else []  # pip may have kept a build without them
     run(Stage(title, "5 to 15 minutes, seconds when pip has kept it", build, flags))
     if not _python_says(ENGINE_WORKS):
         # pip kept a wheel that somebody built with other flags.

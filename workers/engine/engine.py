@@ -5,7 +5,7 @@ from collections.abc import Sequence as Items
 from dataclasses import replace
 from pathlib import Path
 
-from workers.engine import library, memory
+from workers.engine import devices, library, locking, memory
 from workers.engine.context import Context, Shape
 from workers.engine.drafter import Drafter
 from workers.engine.load import Load, Speed
@@ -24,7 +24,6 @@ from workers.errors import PromptTooLong
 from workers.settings import Settings
 from workers.states import Lane
 
-BATCH_TOKENS = 512
 MEGABYTE = 1 << 20
 
 
@@ -38,7 +37,7 @@ class Engine:
         """
         self.profile = profile
         memory.require(path, settings, profile)
-        self.model = Model(path, repack=profile.repack, mlock=profile.mlock)
+        self.model = _loaded(path, profile)
         self.context_tokens = min(settings.context, self.model.trained_context)
         self._template = ChatTemplate(self.model, think=settings.thinking == "on")
         shapes = _shapes(settings, self.context_tokens, profile)
@@ -206,6 +205,20 @@ class Engine:
                 )
 
 
+def _loaded(path: Path, profile: Profile) -> Model:
+    """The weights; what of the profile this machine can't do is said in the log."""
+    model = Model(
+        path,
+        repack=profile.repack,
+        mmap=profile.mmap,
+        mlock=profile.mlock,
+        gpu_layers=devices.offloaded(profile.gpu_layers),
+    )
+    if profile.mlock:
+        locking.report(path)
+    return model
+
+
 def _shapes(settings: Settings, context_tokens: int, profile: Profile) -> tuple[Shape, ...]:
     """One context for all; before it, where lanes want different kernels, one for each."""
     background = max(1, settings.batch_slots)
@@ -214,7 +227,7 @@ def _shapes(settings: Settings, context_tokens: int, profile: Profile) -> tuple[
     whole = Shape(
         sequences=sequences,
         context_tokens=context_tokens,
-        batch_tokens=max(BATCH_TOKENS, profile.ubatch_tokens),
+        batch_tokens=profile.step_tokens,
         ubatch_tokens=profile.ubatch_tokens,
         threads=profile.threads,
         prefill_threads=profile.prefill_threads,

@@ -1,4 +1,4 @@
-"""Where candidates are measured: a process for each model, order of weights and wait policy."""
+"""Where candidates are measured: a process for each model, way to load it and wait policy."""
 
 import json
 import select
@@ -37,6 +37,7 @@ class Setup:
 
     weights: str
     repack: bool
+    gpu_layers: int
     wait_policy: str | None
 
 
@@ -64,7 +65,7 @@ class Laboratory:
 
     def measure(self, profile: Profile, workloads: tuple[str, ...]) -> Mapping[str, float]:
         """Seconds by workload. Raises TrialFailed."""
-        setup = Setup(profile.weights, profile.repack, profile.wait_policy)
+        setup = Setup(profile.weights, profile.repack, profile.gpu_layers, profile.wait_policy)
         child = self._child(setup)
         try:
             return self._measured(child, profile, workloads)
@@ -112,8 +113,9 @@ class Child:
         clear = [word for name in OPENMP for word in ("-u", name)]
         given = [f"{name}={value}" for name, value in environment(setup.wait_policy).items()]
         program = [sys.executable, "-m", "workers.engine.trial", str(path.resolve())]
+        knobs = ["on" if setup.repack else "off", str(setup.gpu_layers)]
         self._process = subprocess.Popen(
-            ["env", *clear, *given, *program, "on" if setup.repack else "off"],
+            ["env", *clear, *given, *program, *knobs],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -155,6 +157,7 @@ def _order(
     return {
         "threads": profile.threads,
         "prefill_threads": profile.prefill_threads,
+        "batch_tokens": profile.step_tokens,
         "ubatch_tokens": profile.ubatch_tokens,
         "flash_attention": flash,
         "kv_type": profile.kv_type,

@@ -16,23 +16,39 @@ GGUF_MAGIC = b"GGUF"
 SAMPLE_BYTES = 1 << 16
 SAMPLES = 256
 META_BYTES = 1 << 16
+#: By whether weights are mapped, and whether they are locked.
+LOAD_MODES = {
+    (True, False): llama.LLAMA_LOAD_MODE_MMAP,
+    (True, True): llama.LLAMA_LOAD_MODE_MMAP_MLOCK,
+    (False, False): llama.LLAMA_LOAD_MODE_NONE,
+    (False, True): llama.LLAMA_LOAD_MODE_MLOCK,
+}
 
 
 class Model:
     """Loaded weights. Not thread-safe to close; everything else may be called from any thread."""
 
-    def __init__(self, path: Path, *, repack: bool = True, mlock: bool = False) -> None:
-        """Load `path` by mmap. Raises ModelMissing or ModelUnusable.
+    def __init__(
+        self,
+        path: Path,
+        *,
+        repack: bool = True,
+        mmap: bool = True,
+        mlock: bool = False,
+        gpu_layers: int = 0,
+    ) -> None:
+        """Load `path`. Raises ModelMissing or ModelUnusable.
 
-        `repack` copies weights into an order that some kernels read faster; `mlock` keeps them
-        from being swapped out.
+        `repack` copies weights into an order that some kernels read faster; `mmap` maps the file,
+        so that processes share its pages, and without it the weights are this process's own, on
+        the memory node it runs on; `mlock` keeps them from being swapped out. So many layers as
+        `gpu_layers` go to a GPU, if the library knows one; all with a negative number.
         """
         check_header(path)
         params = llama.llama_model_default_params()
-        params.n_gpu_layers = 0
+        params.n_gpu_layers = gpu_layers
         params.use_extra_bufts = repack
-        if mlock:
-            params.load_mode = llama.LLAMA_LOAD_MODE_MMAP_MLOCK
+        params.load_mode = LOAD_MODES[mmap, mlock]
         handle = llama.llama_model_load_from_file(str(path).encode(), params)
         if not handle:
             raise ModelUnusable(path=path, reason="llama.cpp could not load it")

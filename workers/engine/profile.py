@@ -20,10 +20,13 @@ from workers.settings import Settings
 
 SHIPPED = "shipped"  #: the model's file as it is
 ROOM_FOR_F16 = 4_000_000_000
+#: From so many cores on three quarters of them are the first guess for writing: reading weights
+#: fills the memory bus before all are busy, and the rest of Lectern needs some too.
+MANY_CORES = 8
 #: How far throughput may fall behind what was measured, the machine's noise being 15 %.
 DRIFT = 0.2
 #: Knobs without influence on what was measured with them at another value.
-HARMLESS = {"mlock"}
+HARMLESS = {"mlock", "mmap", "batch_tokens"}
 
 log = structlog.get_logger()
 
@@ -63,12 +66,20 @@ class Profile:
     mlock: bool
     kv_type: str  #: "f16" or "q8_0"
     wait_policy: str | None  #: for OpenMP: "passive", "spin:COUNT" or its own way
+    mmap: bool = True  #: weights are pages of their file, not a copy
+    gpu_layers: int = 0  #: what a GPU computes, if there is one; -1: all
+    batch_tokens: int = 512  #: rows handed to one decode, in pieces of `ubatch_tokens`
     #: Sequences, rows of each → seconds of a decode.
     step_cost: tuple[tuple[int, int, float], ...] = ()
     prefill_rate: float = 0.0  #: tokens/s; 0: not measured
     decode_rate: float = 0.0  #: tokens/s of one sequence
     measured: tuple[Trial, ...] = ()
     choices: tuple[Choice, ...] = ()
+
+    @property
+    def step_tokens(self) -> int:
+        """Rows of one decode: never fewer than are computed at once."""
+        return max(self.batch_tokens, self.ubatch_tokens)
 
     def drifted(self, prefill_rate: float) -> bool:
         """Whether prefill at `prefill_rate` tokens/s is much slower than what was measured."""
@@ -94,8 +105,8 @@ def fallback(settings: Settings) -> Profile:
     faster = "F16" if free >= ROOM_FOR_F16 else "Q8_0"
     return Profile(
         weights=SHIPPED if settings.model else faster,
-        threads=cores,
-        prefill_threads=cores,
+        threads=cores * 3 // 4 if cores >= MANY_CORES else cores,
+        prefill_threads=cores,  # products of matrices keep every core busy
         ubatch_tokens=512,
         flash_attention=False,
         batch_flash_attention=False,
@@ -111,7 +122,11 @@ def overridden(profile: Profile, settings: Settings) -> Profile:
 
     Figures measured with another value are dropped: they would mislead.
     """
-    fixed = {n: value for n, value in fixes(settings).items() if value != getattr(profile, n)}
+    told = fixes(settings)
+    if settings.batch:  # llama.cpp can't compute more at once than it is handed
+        at_once = settings.ubatch or profile.ubatch_tokens
+        told["ubatch_tokens"] = min(at_once, settings.batch)
+    fixed = {n: value for n, value in told.items() if value != getattr(profile, n)}
     if not fixed.keys() <= HARMLESS:
         fixed |= {"step_cost": (), "prefill_rate": 0.0, "decode_rate": 0.0}
     return replace(profile, **fixed)
@@ -127,6 +142,9 @@ def fixes(settings: Settings) -> dict[str, Any]:
         "batch_flash_attention": {"on": True, "off": False}.get(settings.flash_attention),
         "repack": {"on": True, "off": False}.get(settings.repack),
         "mlock": {"on": True, "off": False}.get(settings.mlock),
+        "mmap": {"on": True, "off": False}.get(settings.mmap),
+        "gpu_layers": settings.gpu_layers,
+        "batch_tokens": settings.batch or None,
         "kv_type": settings.kv_type,
         "weights": None if settings.weights == "auto" else settings.weights,
     }

@@ -1,4 +1,4 @@
-"""`python -m workers.engine.trial FILE REPACK`: times one model in a process of its own.
+"""`python -m workers.engine.trial FILE REPACK GPU_LAYERS`: times one model in a process of its own.
 
 A kernel that crashes, or a library that has been told another wait policy, then concerns nobody
 else. Orders come as JSON lines on standard input; figures in seconds leave on standard output.
@@ -16,7 +16,7 @@ from typing import Any
 
 from ingest.compute import compute
 from ingest.errors import LecternError
-from workers.engine import library
+from workers.engine import devices, library
 from workers.engine.context import Context, Row, Shape
 from workers.engine.model import Model
 
@@ -43,6 +43,7 @@ class Order:
 
     threads: int
     prefill_threads: int
+    batch_tokens: int
     ubatch_tokens: int
     flash_attention: bool
     kv_type: str
@@ -61,7 +62,7 @@ class Order:
         return Shape(
             sequences=SEQUENCES,
             context_tokens=-(-(self.filled + MOST_ROWS) // 256) * 256,
-            batch_tokens=max(512, self.ubatch_tokens),
+            batch_tokens=max(self.batch_tokens, self.ubatch_tokens),
             ubatch_tokens=self.ubatch_tokens,
             threads=self.threads,
             prefill_threads=self.prefill_threads,
@@ -170,8 +171,9 @@ def _seconds(work: Callable[[], None]) -> Iterator[float]:
 def main() -> None:
     """Obey until standard input ends."""
     library.quiet()
-    path, repack = sys.argv[1:]
-    bench = Bench(Model(Path(path), repack=repack == "on"))
+    path, repack, layers = sys.argv[1:]
+    model = Model(Path(path), repack=repack == "on", gpu_layers=devices.offloaded(int(layers)))
+    bench = Bench(model)
     for line in sys.stdin:
         told = json.loads(line)
         order = Order(**{**told, "workloads": tuple(told["workloads"])})
