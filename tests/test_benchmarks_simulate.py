@@ -171,7 +171,8 @@ def test_cells_are_counted_in_blocks() -> None:
 def test_derived_costs_give_the_published_figures_they_rest_on() -> None:
     costs = derived(MACHINES["1x16"], MODELS["8B"])
     assert 1 / costs.seconds(1, 1, 1) == pytest.approx(13, rel=0.05)
-    assert 512 / costs.seconds(1, 512, 512) == pytest.approx(162, rel=0.1)
+    prompt = 512 / costs.seconds(1, 512, 512)
+    assert 139 < prompt < 284, "llama.cpp of 2024, ik_llama.cpp"
 
 
 def test_larger_models_take_longer_and_read_once_for_several() -> None:

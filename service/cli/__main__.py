@@ -14,6 +14,7 @@ COMMANDS = {
     "doctor": "service.cli.doctor",
     "tune": "service.cli.tune",
     "models": "service.cli.models",
+    "plan": "service.cli.plan",
     "migrate": "service.cli.migration",
     "add": "service.cli.add",
     "summarize": "service.cli.summarize",

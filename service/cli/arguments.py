@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from service.cli.model_words import add_models
+from service.cli.plan_words import add_plan
 from service.cli.words import add_schedules, add_webhooks
 from workers.styles import Style, Tongue
 
@@ -41,6 +42,11 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
     tune.add_argument("--quick", action="store_true", help="within a minute")
     add_models(
         commands.add_parser("models", parents=[machine], help="list, fetch, make, choose models")
+    )
+    add_plan(
+        commands.add_parser(
+            "plan", parents=[machine], help="predict what a model does on given hardware"
+        )
     )
     commands.add_parser("migrate", parents=[machine], help="bring the database to this version")
     add = commands.add_parser("add", parents=[kept], help="add files and folders to the library")

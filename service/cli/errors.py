@@ -6,7 +6,7 @@ LecternError
 │   FileUnusable                                  what the user named
 ├── AlreadyRunning, PortBusy, PartFailed,
 │   PieceMissing                                  starting the parts
-└── TuneFailed                                    measuring this machine
+└── TuneFailed, PlanFailed                        measuring this machine, planning for another
 """
 
 from ingest.errors import LecternError
@@ -121,6 +121,14 @@ class TuneFailed(LecternError):
 
 
 class ModelsFailed(LecternError):
+    """{message}"""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message=message)
+        self.code = code
+
+
+class PlanFailed(LecternError):
     """{message}"""
 
     def __init__(self, code: str, message: str) -> None:

@@ -56,12 +56,16 @@ class Plan:
 
 def plan(path: Path, settings: Settings, profile: Profile) -> Plan:
     """What `path` will take with these settings. Raises ModelMissing or ModelUnusable."""
-    told = header(path)
+    return planned(path.stat().st_size, header(path), settings, profile)
+
+
+def planned(size: int, told: Header, settings: Settings, profile: Profile) -> Plan:
+    """What a model with `size` bytes of weights and these sizes will take: arithmetic alone."""
     cells = min(settings.context, told.trained_context or settings.context)
     sequences = max(1, settings.batch_slots) + settings.interactive_slots
     outputs = max(sequences, OUTPUTS)
     return Plan(
-        weights=path.stat().st_size,
+        weights=size,
         kv=round(sequences * cells * told.kv_width * KV_BYTES[profile.kv_type]),
         compute=_compute(told, cells, outputs, profile) + outputs * told.vocabulary * FLOAT,
         embedder=EMBEDDER_BYTES,

@@ -1,0 +1,43 @@
+"""The shape of a model in a GGUF file, by its header."""
+
+from pathlib import Path
+
+from workers.engine.header import Header, header
+from workers.planning import formats, models
+from workers.planning.models import Planned
+from workers.planning.rates import KV_BYTES
+from workers.planning.shapes import Shape, table
+
+
+def read(path: Path, kv_bytes: float = KV_BYTES) -> Planned:
+    """A model's file: its own size counts. Raises ModelMissing or ModelUnusable."""
+    told = header(path)
+    shape = shape_of(told, path.stem)
+    size = path.stat().st_size
+    return models.of_size(shape, nearest(shape, size), size, str(path), kv_bytes)
+
+
+def shape_of(told: Header, name: str) -> Shape:
+    """The published shape that has these sizes, or else that of a model without experts."""
+    for shape, _, _ in table():
+        sizes = (shape.layers, shape.width, shape.heads, shape.vocabulary)
+        if sizes == (told.layers, told.width, told.heads, told.vocabulary):
+            return shape
+    head = told.width // max(1, told.heads)
+    return Shape(
+        name=name,
+        layers=told.layers,
+        width=told.width,
+        hidden=told.hidden,
+        heads=told.heads,
+        kv_heads=max(1, told.kv_width // (2 * max(1, told.layers) * max(1, head))),
+        head=head,
+        vocabulary=told.vocabulary,
+        tied=0,
+        context=told.trained_context,
+    )
+
+
+def nearest(shape: Shape, size: int) -> str:
+    """The format whose computed size comes nearest."""
+    return min(formats.MIXTURES, key=lambda form: abs(formats.sized(shape, form).whole - size))
