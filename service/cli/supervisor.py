@@ -133,7 +133,7 @@ class Keeper:
             # Before its session exists, or when only the dead are left in it.
             return
 
-    def signal_alone(self, number: signal.Signals) -> None:
+    def signal_alone(self, number: int) -> None:
         """Signal the process and nothing that it started."""
         if self._process is not None:
             self._process.send_signal(number)
