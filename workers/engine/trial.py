@@ -1,4 +1,4 @@
-"""`python -m workers.engine.trial FILE REPACK MMAP GPU_LAYERS`: times one model in a process of its own.
+"""`python -m workers.engine.trial FILE REPACK MMAP GPU_LAYERS`: times one model in its own process.
 
 A kernel that crashes, or a library that has been told another wait policy, then concerns nobody
 else. Orders come as JSON lines on standard input; figures in seconds leave on standard output.
