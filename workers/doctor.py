@@ -48,7 +48,6 @@ def main() -> None:
     """Print the findings."""
     parser = argparse.ArgumentParser(prog="python -m workers.doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     host = topology()
     homes.settle(claims=False)  # what holds for a worker is found where a worker would be
     found = examine(settings(), host)
@@ -197,4 +196,5 @@ def _check(name: str, found: str, fault: str | None = None, way_out: str = "") -
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     main()

@@ -9,6 +9,7 @@ import psutil
 from sqlalchemy.orm import Session
 
 from ingest.database import new_id, now, writing
+from workers.engine.engine import Engine
 from workers.language import Language
 from workers.settings import Settings
 from workers.tables import WorkerRow
@@ -19,16 +20,18 @@ class Heartbeat:
 
     def __init__(self, settings: Settings, language: Language, about: Mapping[str, object]) -> None:
         """`about`: by the names of `fleet.Seen`."""
-        self._settings, self._language = settings, language
+        self._settings, self._model = settings, language.fingerprint
         self._about = {"model": language.name, **about}
         self.host, self._pid = socket.gethostname(), os.getpid()
         self._process_started = psutil.Process().create_time()
         self.owner = new_id("worker")
 
-    def tell(self, *, leaving: bool) -> None:
+    def tell(self, engine: Engine | None, *, leaving: bool) -> None:
         """We live. Who leaves has no slots: the dispatcher publishes for the others alone."""
         with writing() as session:
-            session.merge(self._row(session, leaving))
+            row = self._row(session, leaving)
+            row.engine = asdict(engine.load()) if engine is not None else None
+            session.merge(row)
 
     def end(self) -> None:
         """We are not there any more."""
@@ -38,17 +41,15 @@ class Heartbeat:
                 session.delete(row)
 
     def _row(self, session: Session, leaving: bool) -> WorkerRow:
-        engine = self._language.engine
         return WorkerRow(
             id=self.owner,
             host=self.host,
             pid=self._pid,
             process_started=self._process_started,
-            model=self._language.fingerprint,
+            model=self._model,
             batch_slots=0 if leaving else self._settings.batch_slots,
             interactive_slots=0 if leaving else self._settings.interactive_slots,
             seen_at=now(session),
-            engine=asdict(engine.load()) if engine is not None else None,
             about={**self._about, "state": "leaving" if leaving else "serving"},
         )
 

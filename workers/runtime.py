@@ -223,7 +223,7 @@ class Runtime:
             self.stop()  # without a heartbeat nothing more is published for this process
             os.kill(os.getpid(), signal.SIGTERM)
             return
-        self._heartbeat.tell(leaving=self._leaving)
+        self._heartbeat.tell(engine, leaving=self._leaving)
 
     def _chores(self) -> Iterator[Chore]:
         if self._settings.warm and self._settings.prefix_disk_mb:
