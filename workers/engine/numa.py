@@ -89,15 +89,15 @@ def strict() -> Iterator[None]:
     """Where a node is preferred, nothing else will do for the block: weights and KV are not to
     spill over because files fill the node. The kernel drops the files' pages instead.
     """
-    node = home()
-    if node is None:
+    told = policy()
+    if told is None or told[0] is not Policy.PREFERRED:
         yield
         return
-    set_policy(Policy.BIND, [node])
+    set_policy(Policy.BIND, told[1])
     try:
         yield
     finally:
-        set_policy(Policy.PREFERRED, [node])
+        set_policy(*told)
 
 
 def placed(root: Path = ROOT) -> Placed | None:
