@@ -141,7 +141,8 @@ def test_one_that_ends_is_not_taken_and_says_why(data: Path, supervisor: Supervi
     assert change.alive() == [True]
     assert change.shelf.in_use() is None
     assert len(supervisor._keepers) == 1
-    assert "the old model stays: the model can not be used" in change.said[-1][1]
+    assert "the old model stays: it ended with status 1" in change.said[-1][1]
+    assert "the model can not be used" in change.said[-1][1]
     assert "worker-next.log" in change.said[-1][1]
 
 

@@ -201,8 +201,10 @@ class Swaps:
 
 
 def _words(keeper: Keeper, how: str) -> str:
-    """Why it did not come to work: what it said last, or else how it ended."""
-    return f"{last_words(keeper.log) or how} (log: {from_here(keeper.log)})"
+    """Why it did not come to work: how it ended, and what it said last."""
+    words = last_words(keeper.log)
+    said = f", after it had said: {words}" if words else ""
+    return f"{how}{said} (log: {from_here(keeper.log)})"
 
 
 def _many(things: Sequence[object]) -> str:
