@@ -1,5 +1,8 @@
 """Whether the parts this service depends on do their work. Asks each of them, trusts none."""
 
+from collections.abc import Iterator
+from dataclasses import asdict
+
 import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -47,9 +50,23 @@ def _worker() -> Part:
         if silent is None or silent > fleet.WORKER_SILENT_SECONDS:
             with database.reading() as session:
                 return {"ok": False, "message": fleet.absence(session)}
+        workers = fleet.workers()
     except SQLAlchemyError as error:
         return _broken(error, "The database does not answer.")
-    return _well(f"A worker was heard {silent:.0f} s ago.")
+    told = _well(" ".join([f"A worker was heard {silent:.0f} s ago.", *_remarks(workers)]))
+    return told | {"workers": [asdict(one) for one in workers]}
+
+
+def _remarks(workers: list[fleet.Seen]) -> Iterator[str]:
+    """What is worth a word: models that differ, who leaves, and memory that is not at home."""
+    models = sorted({one.model for one in workers if one.model})
+    if models:
+        yield f"Model: {', '.join(models)}."
+    if leaving := sum(one.state == "leaving" for one in workers):
+        yield f"{leaving} of {len(workers)} will leave when done."
+    for one in workers:
+        if one.node is not None and one.local is not None:
+            yield f"Node {one.node} holds {one.local:.0%} of its worker's memory."
 
 
 def _index(url: str) -> Part:

@@ -1,5 +1,6 @@
 """Heavy work takes turns, in the order in which it was asked for."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -134,6 +135,28 @@ def test_processes_on_the_same_cores_take_turns(tmp_path: Path) -> None:
     thread.join(30)
     assert order == ["ours"]
     assert other.wait() == 0
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core only")
+def test_processes_on_cores_of_their_own_do_not_wait(tmp_path: Path) -> None:
+    """As two workers do, each on its node."""
+    before = os.sched_getaffinity(0)
+    first, second = sorted(before)[:2]
+    try:
+        os.sched_setaffinity(0, {first})
+        other = subprocess.Popen(
+            [sys.executable, "-c", OTHER_PROCESS, tmp_path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        os.sched_setaffinity(0, {second})
+        assert other.stdout
+        assert other.stdout.readline() == "has it\n"
+        assert seconds_of_a_turn(Turns(SharedCores(tmp_path))) < 0.5
+        other.communicate("done\n")
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def test_a_process_that_dies_leaves_the_cores_free(tmp_path: Path) -> None:

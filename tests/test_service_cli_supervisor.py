@@ -59,7 +59,7 @@ def supervisor(tmp_path: Path, notes: Notes) -> Iterator[Supervisor]:
 def sleeper(name: str, code: str = "", **options: float) -> Part:
     """A part that runs `code` and then sleeps; it is ready at once."""
     script = f"import time, signal\n{code}\ntime.sleep(600)"
-    return Part(name, [sys.executable, "-c", script], ready=lambda: True, **options)
+    return Part(name, [sys.executable, "-c", script], ready=lambda _: True, **options)
 
 
 def children() -> list[psutil.Process]:
@@ -121,13 +121,13 @@ def test_backs_off(tmp_path: Path, supervisor: Supervisor) -> None:
 def test_says_why_a_part_did_not_start(supervisor: Supervisor) -> None:
     code = "import sys; sys.exit('there is no such model')"
     with pytest.raises(PartFailed, match="there is no such model") as caught:
-        supervisor.start(Part("worker", [sys.executable, "-c", code], ready=lambda: False))
+        supervisor.start(Part("worker", [sys.executable, "-c", code], ready=lambda _: False))
     assert caught.value.code == "part_failed"
 
 
 def test_gives_up_on_a_part_that_never_answers(supervisor: Supervisor) -> None:
     silent = Part(
-        "silent", [sys.executable, "-c", "import time; time.sleep(60)"], lambda: False, {}, 0.3
+        "silent", [sys.executable, "-c", "import time; time.sleep(60)"], lambda _: False, {}, 0.3
     )
     with pytest.raises(PartFailed, match=r"no answer after 0 s"):
         supervisor.start(silent)
@@ -144,7 +144,7 @@ class Quiet:
     def __getattr__(self, name): return lambda *given: None
 supervisor = Supervisor(Path({str(tmp_path)!r}), Quiet())
 command = [sys.executable, "-c", {child!r}]
-supervisor.start(Part("child", command, Path({str(noted)!r}).exists))
+supervisor.start(Part("child", command, lambda _: Path({str(noted)!r}).exists()))
 time.sleep(600)
 """
     starter = subprocess.Popen([sys.executable, "-c", script])

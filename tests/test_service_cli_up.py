@@ -24,9 +24,9 @@ import sys
 from service.cli import parts
 from service.cli.__main__ import main
 from service.cli.supervisor import Part
-parts.worker = lambda environment, url: Part(
-    "worker", [sys.executable, "-c", "import time; time.sleep(600)"],
-    ready=lambda: True, environment=environment)
+parts.worker = lambda environment, url, name: Part(
+    name, [sys.executable, "-c", "import time; time.sleep(600)"],
+    ready=lambda _: True, environment=environment)
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -41,6 +41,19 @@ def test_it_is_ready_when_all_parts_are(redis_url: str, client: TestClient) -> N
     assert set(answer.json()["parts"]) >= {"database", "redis", "worker"}
 
 
+def test_it_is_told_which_worker_has_which_model(redis_url: str, client: TestClient) -> None:
+    heartbeat(age=1)
+    with writing() as session:
+        row = session.get_one(WorkerRow, "worker-1")
+        row.about = {"model": "Small-Q8_0", "state": "leaving", "node": 1, "local": 0.98}
+    part = client.get("/readyz").json()["parts"]["worker"]
+    (told,) = part["workers"]
+    assert (told["host"], told["pid"], told["model"]) == ("here", 1, "Small-Q8_0")
+    assert (told["state"], told["node"], told["local"]) == ("leaving", 1, 0.98)
+    assert "Model: Small-Q8_0." in part["message"]
+    assert "Node 1 holds 98% of its worker's memory." in part["message"]
+
+
 @pytest.mark.parametrize("age", [None, 31])
 def test_it_is_not_ready_without_a_worker(
     redis_url: str, client: TestClient, age: float | None

@@ -188,9 +188,11 @@ def test_explains_where_workers_go() -> None:
         for number in range(2)
     )
     one, two = Topology(nodes[:1], 2.5), Topology(nodes, None)
-    assert explanation.placement(one) == "2 cores by a quota of 2.5 on one memory node: one worker"
-    assert "8 cores on 2 memory nodes: one worker on each" in explanation.placement(two)
-    assert "node 1: cores 4-7, 8 GB" in explanation.placement(two)
+    assert (
+        explanation.placement(one, ()) == "2 cores by a quota of 2.5 on one memory node: one worker"
+    )
+    assert "8 cores on 2 memory nodes: one worker on each" in explanation.placement(two, (0, 1))
+    assert "node 1: cores 4-7, 8 GB" in explanation.placement(two, (0, 1))
 
 
 def test_the_file_says_what_it_is_for(model: Path) -> None:

@@ -27,6 +27,7 @@ from structlog.testing import capture_logs
 from ingest.database import reading, writing
 from ingest.errors import IndexUnavailable
 from workers import dispatcher, fleet, jobs, lifecycle, runtime, steps, submit
+from workers.errors import PromptTooLong
 from workers.jobs import Job
 from workers.kinds import KINDS
 from workers.states import JobKind, JobStatus, StepStatus
@@ -87,6 +88,77 @@ def test_a_message_that_comes_twice_or_late_does_nothing(office: Office) -> None
     assert {step.claims for step in jobs.steps_of(job.id)} == {1}
     again = 1  # the last one, because it says so little
     assert len(office.model.asked) == len(jobs.steps_of(job.id)) - 1 + again
+
+
+def test_who_makes_room_finishes_what_it_holds_and_takes_nothing_new(office: Office) -> None:
+    office.runtime.start()
+    job = summary(office)
+    first, second = sections(job)[:2]
+    with reading() as session:
+        assert fleet.slots(session, "batch") > 0
+
+    def drained() -> None:
+        office.model.on_word = lambda: None
+        office.runtime.drain()
+        until(lambda: [one.state for one in fleet.workers()] == ["leaving"])
+
+    office.model.on_word = drained
+    office.runtime.run(first.id)
+    office.runtime.run(second.id)
+    states = {step.id: step.status for step in sections(job)}
+    assert (states[first.id], states[second.id]) == (StepStatus.DONE, StepStatus.READY)
+    with reading() as session:
+        assert fleet.slots(session, "batch") == 0
+    assert not office.runtime._stopping.is_set()
+
+
+def test_who_makes_room_gives_back_what_takes_too_long(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "DRAIN_SECONDS", 0.2)
+    office.runtime.start()
+    job = summary(office)
+
+    def hang() -> None:
+        office.runtime.drain()
+        office.model.on_word = lambda: until(office.runtime._stopping.is_set)
+
+    office.model.on_word = hang
+    office.runtime.run(sections(job)[0].id)
+    step = sections(job)[0]
+    assert (step.status, step.retries) == (StepStatus.READY, 0)
+
+
+def test_a_job_that_another_model_planned_too_large_begins_anew(office: Office) -> None:
+    """As after a change to a model with less context, or longer tokens."""
+    job = summary(office)
+    opening, step = jobs.steps_of(job.id)[0], sections(job)[0]
+    set_step(opening.id, model="another")
+
+    def refuse() -> None:
+        raise PromptTooLong(prompt=9, reserved=1, limit=5)
+
+    office.model.on_word = refuse
+    office.runtime.run(step.id)
+    (again,) = jobs.steps_of(job.id)
+    assert (again.kind, again.status, again.retries) == ("outline", StepStatus.READY, 1)
+    assert jobs.get(job.id).progress["percent"] == 0
+    office.model.on_word = lambda: None
+    office.work()
+    assert jobs.get(job.id).status is JobStatus.SUCCEEDED
+
+
+def test_a_job_that_its_own_model_planned_too_large_fails(office: Office) -> None:
+    job = summary(office)
+
+    def refuse() -> None:
+        raise PromptTooLong(prompt=9, reserved=1, limit=5)
+
+    office.model.on_word = refuse
+    office.runtime.run(sections(job)[0].id)
+    error = jobs.get(job.id).error
+    assert error
+    assert error["code"] == "prompt_too_long"
 
 
 @pytest.mark.parametrize(

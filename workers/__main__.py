@@ -13,7 +13,10 @@ QUIET = {
 }
 os.environ.update(QUIET)
 
-from workers.preparation import openmp  # noqa: E402 - loads none of those libraries
+from workers.homes import settle  # noqa: E402 - loads none of those libraries
+from workers.preparation import openmp  # noqa: E402 - neither does this
+
+settle()  # threads and memory of whatever is loaded from here on stay there
 
 os.environ.update({**openmp(), **os.environ})
 

@@ -6,23 +6,28 @@ Quick: nothing heavy is loaded, not even the embedder's library. `checks` is wha
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from ingest.errors import LecternError
 from ingest.settings import settings as ingest_settings
+from workers import homes
 from workers.engine import drift, explanation, library, memory, weights
 from workers.engine import profile as profiles
 from workers.engine.flags import flags
 from workers.engine.model import check_header
 from workers.engine.profile import Profile
-from workers.engine.topology import topology, usable_cores
+from workers.engine.topology import Topology, topology, usable_cores
 from workers.settings import Settings, models_folder, settings
 
 CPUINFO = Path("/proc/cpuinfo")
+BALANCING = Path("/proc/sys/kernel/numa_balancing")
 #: What the kernel calls an instruction set, and what ggml calls its use.
 INSTRUCTIONS = {
     "avx": "AVX",
@@ -43,7 +48,9 @@ def main() -> None:
     """Print the findings."""
     parser = argparse.ArgumentParser(prog="python -m workers.doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    found = examine(settings())
+    host = topology()
+    homes.settle(claims=False)  # what holds for a worker is found where a worker would be
+    found = examine(settings(), host)
     if parser.parse_args().json:
         print(json.dumps(found, ensure_ascii=False))
         return
@@ -53,8 +60,8 @@ def main() -> None:
         )
 
 
-def examine(chosen: Settings) -> dict[str, Any]:
-    """Everything that is known without loading weights."""
+def examine(chosen: Settings, host: Topology | None = None) -> dict[str, Any]:
+    """Everything that is known without loading weights; `host`: before a node was settled on."""
     build = library.build()
     found: dict[str, Any] = {
         "llama_cpp_python": build.version,
@@ -75,6 +82,7 @@ def examine(chosen: Settings) -> dict[str, Any]:
         profile = profiles.profile_for(chosen, source)
         found["profile"] = asdict(profile)
         found["checks"] += _tuning(profile, source, chosen)
+    found["checks"].append(_placement(chosen, host or topology()))
     return found
 
 
@@ -152,7 +160,6 @@ def _tuning(profile: Profile, source: Path, chosen: Settings) -> Iterator[dict[s
         short = f"{planned}; only {free / 1e6:,.0f} MB are free" if planned.needed > free else None
         way_out = "lower LECTERN_CONTEXT or LECTERN_BATCH_SLOTS"
         yield _check("engine memory", str(planned), short, way_out)
-    yield _check("engine placement", explanation.placement(topology()))
     slower = drift.noted(profiles.place(source))
     measured = explanation.figures(profile)
     fault = slower or (None if measured else "not measured; safe values are used")
@@ -161,6 +168,19 @@ def _tuning(profile: Profile, source: Path, chosen: Settings) -> Iterator[dict[s
         yield _check(f"flag {flag.name}", flag.found, flag.fault or None, flag.way_out)
     for knob, words in explanation.knobs(profile, set(profiles.fixes(chosen))):
         yield _check(f"engine {knob.replace('_', ' ')}", words)
+
+
+def _placement(chosen: Settings, host: Topology) -> dict[str, str]:
+    nodes = [node for node in homes.planned(chosen.numa, host) if node is not None]
+    balanced = len(nodes) > 1 and BALANCING.is_file() and BALANCING.read_text().strip() != "0"
+    return _check(
+        "engine placement",
+        explanation.placement(host, nodes),
+        f"{explanation.placement(host, nodes)}; the kernel moves pages between nodes by itself"
+        if balanced
+        else None,
+        "sysctl kernel.numa_balancing=0: the workers' pages lie right already",
+    )
 
 
 def _check(name: str, found: str, fault: str | None = None, way_out: str = "") -> dict[str, str]:
@@ -176,4 +196,5 @@ def _check(name: str, found: str, fault: str | None = None, way_out: str = "") -
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     main()

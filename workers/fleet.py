@@ -26,6 +26,44 @@ class EngineLoad:
     figures: dict[str, float]  #: by the names of `workers.engine.load.Load`
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A live worker, as it told of itself."""
+
+    id: str
+    host: str
+    pid: int
+    model: str  #: its name, for people
+    state: str  #: `serving`, or `leaving`: it ends what it has begun and takes nothing new
+    seconds: float  #: since it was heard
+    node: int | None = None  #: NUMA node it was put on
+    bound: bool | None = None  #: whether its memory was, too
+    local: float | None = None  #: share of its weights and KV that really lies there, 0 to 1
+
+
+def workers() -> list[Seen]:
+    """The live workers."""
+    with reading() as session:
+        moment = now(session)
+        rows = session.scalars(select(WorkerRow).where(_live(session)).order_by(WorkerRow.id)).all()
+        return [_seen(row, moment) for row in rows]
+
+
+def _seen(row: WorkerRow, moment: float) -> Seen:
+    told = row.about or {}
+    return Seen(
+        id=row.id,
+        host=row.host,
+        pid=row.pid,
+        model=told.get("model", ""),
+        state=told.get("state", "serving"),
+        seconds=max(0.0, moment - row.seen_at),
+        node=told.get("node"),
+        bound=told.get("bound"),
+        local=told.get("local"),
+    )
+
+
 def slots(session: Session, lane: str) -> int:
     """How many steps of a lane the live workers take at the same time."""
     batch = lane == Lane.BATCH

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from ingest.settings import settings as ingest_settings
 from workers.chat_model import LecternChat
-from workers.engine import library, weights
+from workers.engine import library, numa, weights
 from workers.engine.engine import Engine
 from workers.engine.load import Speed
 from workers.engine.profile import profile_for
@@ -60,6 +60,7 @@ class Language:
     count_tokens: Callable[[str], int]
     engine: Engine | None  #: None for a server
     small: bool  #: invents too freely to be believed without proof
+    name: str = ""  #: for people
     composes: bool = False  #: joins passages from kept KV, which is approximate
     thought_tokens: int = 0  #: kept for what it thinks before it answers, beside `context_tokens`
     opens_thought: bool = False  #: does so without saying where it begins
@@ -113,7 +114,8 @@ def load(settings: Settings) -> Language:
     data = ingest_settings().data
     profile = profile_for(settings, weights.source(settings.model))
     path = weights.chosen(settings.model, models_folder(data), profile.weights)
-    engine = Engine(path, settings, profile, kv_folder(data))
+    with numa.strict():
+        engine = Engine(path, settings, profile, kv_folder(data))
     thought = THOUGHT_TOKENS if engine.thinks else 0
     return Language(
         chat=LecternChat(engine=engine, repeat_penalty=1.1),
@@ -122,6 +124,7 @@ def load(settings: Settings) -> Language:
         count_tokens=engine.count_tokens,
         engine=engine,
         small=engine.model.parameters < SMALL_PARAMETERS,
+        name=path.stem,
         composes=settings.compose == "on",
         thought_tokens=thought,
         opens_thought=engine.opens_thought,
@@ -146,6 +149,7 @@ def _server(settings: Settings) -> Language:
         count_tokens=estimated_tokens,
         engine=None,
         small=False,
+        name=settings.llm_model or settings.llm_url,
         thought_tokens=thought,
     )
 

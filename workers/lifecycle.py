@@ -5,7 +5,8 @@ neither. It returns the job if there is something to `tell` the world after the 
 if another step has ended the job before: an end is told once.
 """
 
-from sqlalchemy import select, update
+import structlog
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from ingest.database import now
@@ -14,9 +15,14 @@ from workers import ending, events, steps
 from workers.errors import Cancelled
 from workers.jobs import Job, Step, job_of, planned_steps
 from workers.kinds import KINDS
-from workers.openings import new_step
-from workers.states import UNSTARTED, WANTED, JobStatus, StepStatus
+from workers.openings import FIRST_STEP, NOTHING_DONE, new_step
+from workers.states import UNSTARTED, WANTED, JobKind, JobStatus, StepStatus
 from workers.tables import JobRow, StepRow
+
+#: How often a job begins anew because it came to another model with less room.
+BEGINNINGS = 3
+
+log = structlog.get_logger()
 
 
 def advance(session: Session, row: JobRow) -> Job | None:
@@ -51,6 +57,30 @@ def put_back(session: Session, step: Step, error: LecternError | None) -> Job | 
 def give_up(session: Session, step: Step, error: LecternError) -> Job | None:
     """Let go of a held step that can't be done, and of its job."""
     return fail(session, steps.give_up(session, step, StepStatus.FAILED, error), error)
+
+
+def outgrown(session: Session, step: Step, error: LecternError) -> Job | None:
+    """Let go of a held step that its model has no room for.
+
+    When another model planned the job, as before a change of the model, it begins anew and is
+    planned for this one; what is kept under content keys is not paid for again.
+    """
+    row, mine = steps.held_job(session, step), session.get_one(StepRow, step.id).model
+    first = session.scalars(_first(row)).one()
+    if row.status not in WANTED or first.model in {None, mine} or first.retries >= BEGINNINGS:
+        return give_up(session, step, error)
+    again = new_step(row, first.kind, 0, first.input, now(session))
+    again.retries = first.retries + 1
+    session.execute(delete(StepRow).where(StepRow.job_id == row.id))
+    session.add(again)
+    row.progress = NOTHING_DONE
+    log.info("job_begins_anew", job=row.id, reason=str(error))
+    return job_of(row)
+
+
+def _first(row: JobRow) -> Select[StepRow]:
+    kind = FIRST_STEP[JobKind(row.kind)]
+    return select(StepRow).where(StepRow.job_id == row.id, StepRow.kind == kind)
 
 
 def fail(session: Session, row: JobRow, error: LecternError) -> Job | None:

@@ -4,12 +4,14 @@ Threads, not child processes: all steps share one engine, which batches them. A 
 would load the model once per child and batch nothing.
 """
 
+import signal
 import sys
 from collections.abc import Iterator
 from functools import cache
 
 import structlog
 from celery.signals import worker_shutdown, worker_shutting_down
+from celery.worker import state as worker_state
 
 from ingest import blobs
 from ingest.database import require_schema
@@ -17,9 +19,12 @@ from ingest.embed import Embedder
 from ingest.errors import LecternError
 from ingest.settings import settings as ingest_settings
 from ingest.vectors import VectorIndex
-from workers import courier, errands, fleet, language, logs
+from workers import courier, errands, fleet, homes, language, logs
 from workers.app import app
 from workers.dispatcher import INTERACTIVE_OVERBOOKING
+from workers.engine.engine import Engine
+from workers.engine.requests import Request
+from workers.engine.template import Message
 from workers.engine.topology import usable_cores
 from workers.rounds import Duty, Rounds
 from workers.runtime import Runtime
@@ -40,8 +45,10 @@ def runtime() -> Runtime:
     """The process's runtime, loaded at the first call. May take some seconds."""
     chosen, library = settings(), ingest_settings()
     model = language.load(chosen)
+    _prove(model.engine)
+    about = homes.report(homes.settle())
     embedder = Embedder(library.embedder, chosen.threads or usable_cores())
-    return Runtime(Tools(model, embedder, VectorIndex(library.chroma_url)), chosen)
+    return Runtime(Tools(model, embedder, VectorIndex(library.chroma_url)), chosen, about)
 
 
 def serve() -> None:
@@ -60,6 +67,7 @@ def serve() -> None:
     worker_shutting_down.connect(lambda **_: rounds.stop(), weak=False)
     worker_shutdown.connect(lambda **_: ours.leave(), weak=False)
     worker_shutdown.connect(lambda **_: rounds.leave(LEAVE_SECONDS), weak=False)
+    signal.signal(signal.SIGUSR2, lambda *_: _drain(ours))
     ours.start()
     rounds.start()
     threads = chosen.batch_slots + chosen.interactive_slots * INTERACTIVE_OVERBOOKING
@@ -86,6 +94,21 @@ def _loaded() -> Runtime:
     except LecternError as error:
         fleet.note_fault(error)
         raise
+
+
+def _prove(engine: Engine | None) -> None:
+    """One word: a model that can't write one must not count as a worker, and is warm then."""
+    if engine is None:
+        return
+    prompt = engine.prompt([Message("user", "Hello.")])
+    for _ in engine.generate(Request(prompt.tokens, max_tokens=1)):
+        pass
+
+
+def _drain(ours: Runtime) -> None:
+    """End when the last step that is held has ended. A SIGTERM later on hurries, as always."""
+    ours.drain()
+    worker_state.should_stop = 0  # Celery's warm end, without the signal that tells all to stop
 
 
 def _duties(ours: Runtime, chosen: Settings) -> Iterator[Duty]:

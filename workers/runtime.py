@@ -6,25 +6,24 @@ leases, sees cancellations, says that the worker lives, and looks for work that 
 
 import os
 import signal
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
-import psutil
 import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from ingest.database import new_id, now, reading, schema_fits, writing
+from ingest.database import reading, schema_fits, writing
 from ingest.errors import LecternError, Unavailable
 from workers import dispatcher, events, forgetting, lifecycle, settling, steps
 from workers.clock import Clock
 from workers.engine.bundle import source
-from workers.errors import Cancelled, LeaseLost
+from workers.errors import Cancelled, LeaseLost, PromptTooLong
 from workers.fleet import WORKER_SILENT_SECONDS
+from workers.heartbeat import Heartbeat, processes_alive
 from workers.idle import Chore, IdleTime
 from workers.jobs import Job, Step
 from workers.kinds import KINDS
@@ -32,11 +31,13 @@ from workers.retuning import Retuner
 from workers.settings import Settings
 from workers.states import WANTED, StepStatus
 from workers.steps import Claim
-from workers.tables import JobRow, StepRow, WorkerRow
+from workers.tables import JobRow, StepRow
 from workers.warming import Warmer
 from workers.work import Output, Tools, Work
 
 PULSE_SECONDS = 0.5
+#: How long a worker that makes room for another may take to finish what it holds.
+DRAIN_SECONDS = 900.0
 LAST_PULSE_SECONDS = 20.0
 
 log = structlog.get_logger()
@@ -53,22 +54,25 @@ class _Held:
 class Runtime:
     """The process's tools and the steps it holds."""
 
-    def __init__(self, tools: Tools, settings: Settings) -> None:
+    def __init__(
+        self, tools: Tools, settings: Settings, about: Mapping[str, object] | None = None
+    ) -> None:
+        """`about`: what else is told of the process, by the names of `fleet.Seen`."""
         self._tools, self._settings = tools, settings
         #: By step and fence: one that was lost here may come again while its old thread still ends.
         self._held: dict[tuple[str, int], _Held] = {}
         self._stopping, self._left = threading.Event(), threading.Event()
-        process = psutil.Process()
-        self._host, self._pid = socket.gethostname(), os.getpid()
-        self._process_started = process.create_time()
-        self.owner = new_id("worker")
+        self._drained_by: float | None = None  #: monotonic; None: nobody asked us to make room
+        self._unsaid = False  #: whether the next heartbeat is wanted before its time
+        self._heartbeat = Heartbeat(settings, tools.language, about or {})
+        self.owner = self._heartbeat.owner
         self._clock = Clock(settings.lease_seconds)
         self._pulse = threading.Thread(target=self._live, name="pulse", daemon=True)
         self._idle = IdleTime(tools.language.engine, self._occupied)
 
     def start(self) -> None:
         """Register, take over what dead workers of this host held, and begin to beat."""
-        steps.release_dead(self._host, _processes_alive())
+        steps.release_dead(self._heartbeat.host, processes_alive())
         self._say_alive()
         self._look_around()
         self._pulse.start()
@@ -78,6 +82,11 @@ class Runtime:
         """Stop taking steps; running ones are given back between two decode steps."""
         self._stopping.set()
 
+    def drain(self) -> None:
+        """Take no more steps, finish those that are held; after a while give them back as well."""
+        self._drained_by, self._unsaid = time.monotonic() + DRAIN_SECONDS, True
+        log.info("draining", steps=len(self._held))
+
     def leave(self) -> None:
         """Unregister, after the last step was given back."""
         self._stopping.set()
@@ -85,14 +94,11 @@ class Runtime:
         self._idle.stop(LAST_PULSE_SECONDS)
         if self._pulse.is_alive():
             self._pulse.join(LAST_PULSE_SECONDS)  # or it might register us again
-        with writing() as session:
-            row = session.get(WorkerRow, self.owner)
-            if row is not None:
-                session.delete(row)
+        self._heartbeat.end()
 
     def run(self, step_id: str) -> None:
         """Run one step, if it is still there to be taken."""
-        if self._stopping.is_set():
+        if self._leaving:
             dispatcher.withdraw([step_id])
             return
         claim = self._claimed(step_id)
@@ -112,7 +118,8 @@ class Runtime:
 
     def _claimed(self, step_id: str) -> Claim | None:
         try:
-            return steps.claim(step_id, self.owner, self._settings.lease_seconds)
+            model, lease = self._tools.language.fingerprint, self._settings.lease_seconds
+            return steps.claim(step_id, self.owner, lease, model)
         except DBAPIError as error:  # the tick publishes it again
             log.warning("claim_missed", step=step_id, error=str(error.orig))
             return None
@@ -134,6 +141,8 @@ class Runtime:
         except DBAPIError as error:
             log.warning("step_put_off", step=claim.step.id, job=claim.job.id, error=str(error.orig))
             self._put_back(claim, _DatabaseFault())
+        except PromptTooLong as error:
+            self._outgrown(claim, error)
         except LecternError as error:
             self._fail(claim, error)
         except Exception as error:  # the border: a bug must end the job, not hang it
@@ -145,6 +154,9 @@ class Runtime:
 
     def _fail(self, claim: Claim, error: LecternError) -> None:
         self._settle(claim, lambda session: lifecycle.give_up(session, claim.step, error))
+
+    def _outgrown(self, claim: Claim, error: LecternError) -> None:
+        self._settle(claim, lambda session: lifecycle.outgrown(session, claim.step, error))
 
     def _settle(self, claim: Claim, write: settling.Write) -> None:
         settling.settle(claim.step, write, self._stopping.wait)
@@ -158,17 +170,20 @@ class Runtime:
         finally:
             if not self._left.is_set():  # leases would run out unseen: better to start anew
                 self.stop()
-                os.kill(self._pid, signal.SIGTERM)
+                os.kill(os.getpid(), signal.SIGTERM)
 
     def _beat(self) -> None:
         lease = self._settings.lease_seconds
         renewed = looked = time.monotonic()
         while not self._left.wait(PULSE_SECONDS):
             moment = time.monotonic()
+            if self._drained_by is not None and moment > self._drained_by:
+                self.stop()
             try:
                 self._see_unwanted()
-                if moment - renewed > min(lease, WORKER_SILENT_SECONDS) / 3:
+                if moment - renewed > min(lease, WORKER_SILENT_SECONDS) / 3 or self._unsaid:
                     steps.renew({step_id for step_id, _ in list(self._held)}, self.owner, lease)
+                    self._unsaid = False
                     self._say_alive()
                     renewed = moment
                 if moment - looked > self._settings.tick_seconds:
@@ -206,24 +221,9 @@ class Runtime:
         engine = self._tools.language.engine
         if (engine is not None and not engine.alive) or not schema_fits():
             self.stop()  # without a heartbeat nothing more is published for this process
-            os.kill(self._pid, signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
             return
-        with writing() as session:
-            session.merge(self._row(session))
-
-    def _row(self, session: Session) -> WorkerRow:
-        engine = self._tools.language.engine
-        return WorkerRow(
-            id=self.owner,
-            host=self._host,
-            pid=self._pid,
-            process_started=self._process_started,
-            model=self._tools.language.fingerprint,
-            batch_slots=self._settings.batch_slots,
-            interactive_slots=self._settings.interactive_slots,
-            seen_at=now(session),
-            engine=asdict(engine.load()) if engine is not None else None,
-        )
+        self._heartbeat.tell(engine, leaving=self._leaving)
 
     def _chores(self) -> Iterator[Chore]:
         if self._settings.warm and self._settings.prefix_disk_mb:
@@ -232,7 +232,11 @@ class Runtime:
             yield Retuner(source(self._settings.model), self._idle.over).retune
 
     def _occupied(self) -> bool:
-        return bool(self._held) or self._stopping.is_set()
+        return bool(self._held) or self._leaving
+
+    @property
+    def _leaving(self) -> bool:
+        return self._stopping.is_set() or self._drained_by is not None
 
     def _look_around(self) -> None:
         if self._stopping.is_set():
@@ -259,15 +263,6 @@ def _forget_erased(job_id: str) -> None:
         erased = session.get(JobRow, job_id) is None
     if erased:
         events.forget([job_id])
-
-
-def _processes_alive() -> dict[int, float]:
-    found = psutil.process_iter(["pid", "create_time", "status"])
-    return {
-        process.pid: process.info["create_time"]
-        for process in found
-        if process.info["status"] != psutil.STATUS_ZOMBIE  # dead, though nobody has asked how
-    }
 
 
 class _Unexpected(LecternError):

@@ -2,13 +2,15 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingest.mailboxes import Address, addresses
+from ingest.settings import settings as ingest_settings
 from workers.localtime import zone
+from workers.models.shelf import BUNDLED, Shelf
 
 LONGEST_LEASE = 600.0  #: seconds; a lease that lasts longer is of another clock
 
@@ -26,7 +28,9 @@ class Settings(BaseSettings):
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0", description="Redis; `up` starts one when this is not set"
     )
-    model: str = Field("", description="GGUF file; empty: the bundled one, re-quantised once")
+    model: str = Field(
+        "", description="GGUF file, or bundled; empty: the one in use, at first the bundled one"
+    )
     llm_url: str = Field("", description="OpenAI-compatible server to use in place of the engine")
     llm_model: str = Field("", description="model name to ask that server for")
     llm_api_key: str = Field("", description="key for that server")
@@ -54,6 +58,12 @@ class Settings(BaseSettings):
     )
     gpu_layers: int = Field(
         0, ge=-1, description="layers that a GPU computes, if llama.cpp was built for it; -1: all"
+    )
+    numa: Literal["auto", "per-node", "interleave", "isolate", "off"] = Field(
+        "auto", description="where workers run and keep memory; auto: one on each of several nodes"
+    )
+    numa_node: int = Field(
+        -1, ge=-1, description="node of this worker; -1: one that no other worker of the host has"
     )
     kv_type: Literal["f16", "q8_0"] = Field(
         "f16", description="how KV is kept; q8_0 takes half the memory and prefills slower"
@@ -101,6 +111,24 @@ class Settings(BaseSettings):
     )
     upload_mb: int = Field(200, description="size a file may have")
 
+    _fixed_model: str = PrivateAttr("")
+
+    @model_validator(mode="after")
+    def _resolve_model(self) -> Self:
+        """The one place where it is decided which model a process loads."""
+        self._fixed_model = self.model
+        if not self.model and not self.llm_url:
+            in_use = Shelf.within(ingest_settings().data).path_in_use()
+            self.model = "" if in_use is None else str(in_use)
+        elif self.model == BUNDLED:
+            self.model = ""
+        return self
+
+    @property
+    def fixed_model(self) -> str:
+        """What the operator's LECTERN_MODEL says: it goes before the model in use."""
+        return self._fixed_model
+
     @field_validator("timezone")
     @classmethod
     def _known(cls, name: str) -> str:
@@ -144,4 +172,4 @@ def kv_folder(data: Path) -> Path:
 
 def models_folder(data: Path) -> Path:
     """Where re-quantised and downloaded models are kept."""
-    return data / "models"
+    return Shelf.within(data).folder

@@ -44,8 +44,11 @@ class Claim:
     step: Step
 
 
-def claim(step_id: str, owner: str, lease_seconds: float) -> Claim | None:
-    """Take the step by compare-and-set; None when there is nothing to take."""
+def claim(step_id: str, owner: str, lease_seconds: float, model: str | None = None) -> Claim | None:
+    """Take the step by compare-and-set; None when there is nothing to take.
+
+    `model`: fingerprint of the owner's.
+    """
     with writing() as session:
         moment = now(session)
         job = session.scalars(_job_of_step(step_id)).first()
@@ -58,6 +61,7 @@ def claim(step_id: str, owner: str, lease_seconds: float) -> Claim | None:
                 status=StepStatus.RUNNING,
                 fence=StepRow.fence + 1,
                 claims=StepRow.claims + 1,
+                model=model,
                 lease_owner=owner,
                 lease_until=moment + lease_seconds,
                 started_at=moment,

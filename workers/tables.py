@@ -51,6 +51,7 @@ class StepRow(Table):
     input: Mapped[dict[str, Any]] = mapped_column(JSON)
     output: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    model: Mapped[str | None]  #: fingerprint of the last worker that took it
     fence: Mapped[int] = mapped_column(default=0)  #: grows with every claim; guards every write
     claims: Mapped[int] = mapped_column(default=0)  #: how often a worker began it
     lost: Mapped[int] = mapped_column(default=0)  #: how often a lease ran out
@@ -117,6 +118,8 @@ class WorkerRow(Table):
     seen_at: Mapped[float]
     #: Its load, if it has one. Of a row without a model, which is no worker: why none could start.
     engine: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    #: For people, by the names of `fleet.Seen`: the model's name, whether it leaves, its node.
+    about: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
 
 class ConversationRow(Table):

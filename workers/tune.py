@@ -19,6 +19,7 @@ import structlog
 
 from ingest.errors import LecternError
 from ingest.settings import settings as ingest_settings
+from workers import homes
 from workers.engine import library, weights
 from workers.engine import profile as profiles
 from workers.engine.drift import SUFFIX
@@ -45,6 +46,7 @@ def main() -> None:
     given = parser.parse_args()
     tell = _json if given.json else _words
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    homes.settle(claims=False)  # as a worker would: the profile is that of one node
     try:
         library.check()
         library.quiet()

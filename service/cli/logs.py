@@ -13,7 +13,7 @@ def open_log(path: Path) -> IO[bytes]:
     """The log, to append to; private, because messages may quote documents."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > LARGEST_BYTES:
-        _turn_over(path)
+        turn_over(path)
     path.touch(mode=0o600)
     return path.open("ab")
 
@@ -26,7 +26,16 @@ def last_words(path: Path) -> str:
     return next((plain(line).strip()[:300] for line in reversed(lines) if line.strip()), "")
 
 
-def _turn_over(path: Path) -> None:
+def from_here(path: Path) -> str:
+    """The path as somebody in this folder would name it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def turn_over(path: Path) -> None:
+    """Put the log, if there is one, among the older ones."""
+    if not path.exists():
+        return
     for age in range(KEPT - 1, 0, -1):
         older = path.with_suffix(f".log.{age}")
         if older.exists():

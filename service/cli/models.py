@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.progress import Progress
 
+from service.cli import using
 from service.cli.errors import ModelsFailed
 from service.cli.screen import Screen, cells
 
@@ -24,10 +25,14 @@ def run(arguments: Namespace) -> int:
     """Have it done. Returns 0; what goes wrong is raised as ModelsFailed."""
     action = arguments.action or "list"
     words = {name: value for name, value in vars(arguments).items() if name not in OURS}
+    if action == "use":
+        words |= using.words(arguments)
     screen = Screen(arguments.json)
     with screen.progress() as progress:
         command = [sys.executable, *PROGRAM, action, json.dumps(words, default=str)]
         result = _last(_lines(command), progress)
+        if action == "use":
+            result |= using.followed(result, arguments, progress, screen)
     if screen.as_json:
         screen.result(result)
     else:
@@ -76,4 +81,8 @@ def _removed(screen: Screen, told: dict[str, Any]) -> None:
     screen.line(f"removed {told['removed']}: {told['freed'] / 1e9:.1f} GB are free again")
 
 
-SHOWN: Mapping[str, Callable[[Screen, dict[str, Any]], None]] = {"list": _list, "rm": _removed}
+SHOWN: Mapping[str, Callable[[Screen, dict[str, Any]], None]] = {
+    "list": _list,
+    "rm": _removed,
+    "use": using.show,
+}

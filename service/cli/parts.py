@@ -93,7 +93,7 @@ def redis(place: RedisPlace, data: Path) -> Part:
     return Part(
         name="redis",
         command=[str(redis_server()), str(config)],
-        ready=lambda: _redis_answers(place),
+        ready=lambda _: _redis_answers(place),
     )
 
 
@@ -124,18 +124,18 @@ def chroma(port: int, data: Path) -> Part:
         name="chroma",
         command=[str(program), "run", "--host", "127.0.0.1", f"--port={port}", f"--path={home}"],
         environment={"ANONYMIZED_TELEMETRY": "False"},
-        ready=lambda: answers(f"{url}/api/v2/heartbeat"),
+        ready=lambda _: answers(f"{url}/api/v2/heartbeat"),
         sound=lambda: takes_writes(url),
     )
 
 
-def worker(environment: Mapping[str, str], service_url: str) -> Part:
-    """The worker. It has no port: the service sees its heartbeat."""
+def worker(environment: Mapping[str, str], service_url: str, name: str = "worker") -> Part:
+    """A worker. It has no port: the service sees its heartbeat."""
     return Part(
-        name="worker",
+        name=name,
         command=[sys.executable, "-m", "workers"],
         environment=environment,
-        ready=lambda: worker_is_seen(service_url),
+        ready=lambda pid: worker_is_seen(service_url, pid),
         # The first start re-quantises the model, and large ones take minutes to load.
         patience_s=900.0,
         # Work is checkpointed and given back.
@@ -149,7 +149,7 @@ def service(environment: Mapping[str, str], service_url: str) -> Part:
         name="service",
         command=[sys.executable, "-m", "service"],
         environment=environment,
-        ready=lambda: answers(f"{service_url}/healthz"),
+        ready=lambda _: answers(f"{service_url}/healthz"),
     )
 
 
@@ -191,10 +191,13 @@ def readiness(service_url: str) -> dict[str, Any] | None:
     return told if isinstance(told, dict) else None
 
 
-def worker_is_seen(service_url: str) -> bool:
-    """Whether the service counts a worker among the parts that are there."""
+def worker_is_seen(service_url: str, pid: int) -> bool:
+    """Whether the service has heard the worker that is this process of this host."""
     parts = (readiness(service_url) or {}).get("parts", {})
-    return bool(parts.get("worker", {}).get("ok"))
+    return any(
+        (one["host"], one["pid"]) == (socket.gethostname(), pid)
+        for one in parts.get("worker", {}).get("workers") or ()
+    )
 
 
 def _redis_answers(place: RedisPlace) -> bool:

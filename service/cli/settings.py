@@ -12,7 +12,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LECTERN_", env_file=".env", extra="ignore")
 
     redis_url: str = Field("", description="Redis; `up` starts one when this is not set")
-    model: str = Field("", description="GGUF file; empty: the bundled one")
+    model: str = Field("", description="GGUF file, or bundled; empty: the one in use")
     llm_url: str = Field("", description="OpenAI-compatible server to use in place of the engine")
 
 

@@ -12,14 +12,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from pathlib import Path
 from threading import Event
 from typing import Protocol
 
 from service.cli import leash
 from service.cli.errors import PartFailed
-from service.cli.logs import last_words, open_log
+from service.cli.logs import from_here, last_words, open_log, turn_over
 
 BACKOFF_S = (0.5, 1, 2, 4, 8, 15, 30)
 #: A part that ran this long was healthy: its next restart is quick again.
@@ -36,11 +37,19 @@ class Part:
 
     name: str
     command: Sequence[str]
-    ready: Callable[[], bool]
+    ready: Callable[[int], bool]  #: asked with the number of its process
     environment: Mapping[str, str] = field(default_factory=dict)
     patience_s: float = 60.0  #: how long a start may take
     grace_s: float = 10.0  #: between SIGTERM and SIGKILL
     sound: Callable[[], bool] = lambda: True  #: false if only a new start can help it
+
+
+class Duty(Enum):
+    """What is expected of a process."""
+
+    STAY = auto()  #: started again when it ends
+    PROVE = auto()  #: on trial: whoever put it there decides
+    LEAVE = auto()  #: may end
 
 
 class Report(Protocol):
@@ -62,8 +71,10 @@ class Report(Protocol):
 class Keeper:
     """One part's process."""
 
-    def __init__(self, part: Part, logs: Path, inherited: Sequence[int]) -> None:
-        self.part = part
+    def __init__(
+        self, part: Part, logs: Path, inherited: Sequence[int], duty: Duty = Duty.STAY
+    ) -> None:
+        self.part, self.duty = part, duty
         self.log = logs / f"{part.name}.log"
         self._inherited = inherited
         self._process: subprocess.Popen[bytes] | None = None
@@ -107,6 +118,11 @@ class Keeper:
         self._process = None
         return f"signal {-status}" if status < 0 else f"status {status}"
 
+    @property
+    def ready(self) -> bool:
+        """Whether the process works."""
+        return self._process is not None and self.part.ready(self._process.pid)
+
     def signal(self, number: signal.Signals) -> None:
         """Signal the process and what it started."""
         if self._process is None:
@@ -116,6 +132,18 @@ class Keeper:
         except (ProcessLookupError, PermissionError):
             # Before its session exists, or when only the dead are left in it.
             return
+
+    def signal_alone(self, number: int) -> None:
+        """Signal the process and nothing that it started."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def be(self, name: str) -> None:
+        """Go by another name from now on, in the logs too: what has it there makes room."""
+        log = self.log.with_name(f"{name}.log")
+        turn_over(log)
+        self.log.replace(log)
+        self.part, self.log = replace(self.part, name=name), log
 
     def examine(self) -> None:
         """Kill it once it has been unsound for long; asks now and then."""
@@ -149,11 +177,16 @@ class Supervisor:
         self.stopping = Event()  #: set it to make every wait end
         self.hurry = Event()  #: set it to kill instead of waiting
 
-    def launch(self, part: Part) -> None:
+    def launch(self, part: Part, duty: Duty = Duty.STAY) -> Keeper:
         """Start a part without waiting for it."""
-        keeper = Keeper(part, self._logs, self._inherited)
+        keeper = Keeper(part, self._logs, self._inherited, duty)
         self._keepers.append(keeper)
         keeper.spawn()
+        return keeper
+
+    def forget(self, keeper: Keeper) -> None:
+        """Look after it no longer; its process has ended."""
+        self._keepers.remove(keeper)
 
     def start(self, part: Part) -> None:
         """Start a part and wait until it works."""
@@ -167,7 +200,7 @@ class Supervisor:
         while not self.stopping.is_set():
             if how := keeper.ended():
                 raise self._failure(keeper, f"it ended with {how}")
-            if keeper.part.ready():
+            if keeper.ready:
                 keeper.announced = True
                 self._report.started(name, time.monotonic() - keeper.began)
                 return
@@ -175,11 +208,13 @@ class Supervisor:
                 raise self._failure(keeper, f"no answer after {keeper.part.patience_s:.0f} s")
             self.stopping.wait(POLL_S)
 
-    def watch(self) -> None:
-        """Restart what dies or is unsound, until asked to stop."""
+    def watch(self, besides: Callable[[], None] = lambda: None) -> None:
+        """Restart what dies or is unsound, until asked to stop; `besides` is called in between."""
         while not self.stopping.wait(POLL_S):
             for keeper in self._keepers:
-                self._look_after(keeper)
+                if keeper.duty is Duty.STAY:
+                    self._look_after(keeper)
+            besides()
 
     def stop(self) -> None:
         """Stop everything, the last started first."""
@@ -198,7 +233,7 @@ class Supervisor:
                 keeper.spawn()
         elif keeper.announced:
             keeper.examine()
-        elif keeper.part.ready():
+        elif keeper.ready:
             keeper.announced = True
             self._report.started(name, time.monotonic() - keeper.began)
 
@@ -213,9 +248,4 @@ class Supervisor:
 
     def _failure(self, keeper: Keeper, reason: str) -> PartFailed:
         words = last_words(keeper.log)
-        return PartFailed(part=keeper.part.name, reason=words or reason, log=_from_here(keeper.log))
-
-
-def _from_here(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+        return PartFailed(part=keeper.part.name, reason=words or reason, log=from_here(keeper.log))

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Thread
@@ -18,6 +18,7 @@ from types import FrameType
 from ingest.settings import settings as library_settings
 from service.cli import parts
 from service.cli.client import Client, default_url
+from service.cli.crew import Crew
 from service.cli.errors import AddressUnusable, PartFailed, PortBusy
 from service.cli.lock import DataLock
 from service.cli.logs import last_words, open_log
@@ -25,7 +26,8 @@ from service.cli.pieces import require_all
 from service.cli.reports import JsonReport, TerminalReport
 from service.cli.screen import Screen
 from service.cli.settings import settings
-from service.cli.supervisor import Supervisor
+from service.cli.supervisor import Keeper, Supervisor
+from service.cli.swap import Swaps
 from service.cli.tour import Tour
 from service.settings import settings as service_settings
 
@@ -46,14 +48,17 @@ def run(arguments: Namespace) -> int:
         supervisor = Supervisor(data / "logs", report, [lock.descriptor])
         stack.enter_context(_ending_on_signals(supervisor))
         environment = _embedded(supervisor, stack, data)
-        _start_rest(supervisor, environment, data, url)
+        crew = Crew(environment, url, data)
+        workers = _start_rest(supervisor, crew, data, url)
         if supervisor.stopping.is_set():
             return 0
+        swaps = Swaps(crew, supervisor, workers, report.model)
+        stack.callback(swaps.close)
         report.address(url)
         tour = Tour(Client(url), screen, supervisor.stopping)
         guide = Thread(target=tour.give, args=(report,), name="tour", daemon=True)
         guide.start()
-        supervisor.watch()
+        supervisor.watch(swaps.look)
     guide.join(timeout=2.0)
     return 0
 
@@ -94,16 +99,17 @@ def _embedded(supervisor: Supervisor, stack: ExitStack, data: Path) -> dict[str,
     return addresses
 
 
-def _start_rest(
-    supervisor: Supervisor, environment: Mapping[str, str], data: Path, url: str
-) -> None:
+def _start_rest(supervisor: Supervisor, crew: Crew, data: Path, url: str) -> Sequence[Keeper]:
+    """The schema, the workers and the service; returns the workers."""
     if supervisor.stopping.is_set():
-        return
+        return ()
     _migrate(data / "logs" / "database.log")
-    # The worker loads its model while the service starts; the service then tells when it is there.
-    supervisor.launch(parts.worker(environment, url))
-    supervisor.start(parts.service(environment, url))
-    supervisor.await_ready("worker")
+    # A worker loads its model while the service starts, which then tells when it is there.
+    workers = [supervisor.launch(part) for part in crew.parts()]
+    supervisor.start(parts.service(crew.environment, url))
+    for keeper in workers:
+        supervisor.await_ready(keeper.part.name)
+    return workers
 
 
 def _migrate(log: Path) -> None:

@@ -18,7 +18,10 @@ async def get_health() -> dict[str, str]:
 
 
 @router.get(
-    "/readyz", response_model=schemas.Readiness, responses={503: {"model": schemas.Readiness}}
+    "/readyz",
+    response_model=schemas.Readiness,
+    response_model_exclude_none=True,
+    responses={503: {"model": schemas.Readiness}},
 )
 def get_readiness(response: Response) -> dict[str, Any]:
     """Whether documents and questions can be worked on now: 200, or 503 with the reasons."""

@@ -1,6 +1,6 @@
 """A profile in words: the choice for each knob, its reason, and what was measured."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from workers.engine.profile import Profile, Trial
 from workers.engine.topology import Topology
@@ -36,21 +36,22 @@ def figures(profile: Profile) -> str:
     return _figures([trial for trial in profile.measured if trial.knob == "chosen"], "")
 
 
-def placement(machine: Topology) -> str:
-    """How workers are best spread over the nodes of this machine."""
+def placement(machine: Topology, homes: Sequence[int]) -> str:
+    """Where workers of this machine run; `homes`: the nodes that get one of their own."""
     cores = f"{machine.cores} cores"
     if machine.quota is not None:
         cores += f" by a quota of {machine.quota:g}"
-    if len(machine.nodes) < 2:
-        return f"{cores} on one memory node: one worker"
     plans = [
         f"node {node.number}: cores {_ranges(node.processors)}, {node.memory_bytes / 1e9:.0f} GB"
         for node in machine.nodes
     ]
-    return (
-        f"{cores} on {len(plans)} memory nodes: one worker on each, started with "
-        f"numactl --cpunodebind=N --membind=N ({'; '.join(plans)})"
+    on = (
+        f"{cores} on {len(plans)} memory nodes" if len(plans) > 1 else f"{cores} on one memory node"
     )
+    if not homes:
+        return f"{on}: one worker" + (f" for all ({'; '.join(plans)})" if len(plans) > 1 else "")
+    each = "one worker on each" if len(homes) > 1 else f"one worker, on node {homes[0]}"
+    return f"{on}: {each}, its threads and memory kept there ({'; '.join(plans)})"
 
 
 def _figures(trials: list[Trial], value: str) -> str:

@@ -9,6 +9,15 @@ from workers.engine.profile import Profile
 from workers.engine.topology import Topology
 from workers.settings import Settings
 
+#: In the words of llama.cpp, whose own placing stays off: it moves no memory.
+NUMA = {
+    "auto": "a worker on each node, where there are several",
+    "per-node": "a worker on each node",
+    "interleave": "distribute: one worker on all nodes, its pages by turns",
+    "isolate": "isolate: one worker on one node",
+    "off": "off, or numactl: as the worker was started",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Flag:
@@ -38,6 +47,7 @@ def flags(profile: Profile, settings: Settings, machine: Topology, file: Path) -
     yield Flag("--ubatch-size", str(profile.ubatch_tokens), "LECTERN_UBATCH")
     yield _mlock(profile, file)
     yield Flag("--mmap", "on" if profile.mmap else "off: a copy of its own", "LECTERN_MMAP")
+    yield Flag("--numa", NUMA[settings.numa], "LECTERN_NUMA")
     yield _gpu(profile.gpu_layers)
 
 

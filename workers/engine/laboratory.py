@@ -37,6 +37,7 @@ class Setup:
 
     weights: str
     repack: bool
+    mmap: bool
     gpu_layers: int
     wait_policy: str | None
 
@@ -65,7 +66,9 @@ class Laboratory:
 
     def measure(self, profile: Profile, workloads: tuple[str, ...]) -> Mapping[str, float]:
         """Seconds by workload. Raises TrialFailed."""
-        setup = Setup(profile.weights, profile.repack, profile.gpu_layers, profile.wait_policy)
+        setup = Setup(
+            profile.weights, profile.repack, profile.mmap, profile.gpu_layers, profile.wait_policy
+        )
         child = self._child(setup)
         try:
             return self._measured(child, profile, workloads)
@@ -113,9 +116,9 @@ class Child:
         clear = [word for name in OPENMP for word in ("-u", name)]
         given = [f"{name}={value}" for name, value in environment(setup.wait_policy).items()]
         program = [sys.executable, "-m", "workers.engine.trial", str(path.resolve())]
-        knobs = ["on" if setup.repack else "off", str(setup.gpu_layers)]
+        knobs = ["on" if on else "off" for on in (setup.repack, setup.mmap)]
         self._process = subprocess.Popen(
-            ["env", *clear, *given, *program, *knobs],
+            ["env", *clear, *given, *program, *knobs, str(setup.gpu_layers)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import structlog
 
+from workers.engine import numa, topology
 from workers.engine.header import Header, header
 from workers.engine.profile import Profile
 from workers.engine.topology import ROOT, groups
@@ -87,8 +88,13 @@ def require(path: Path, settings: Settings, profile: Profile, root: Path = ROOT)
 
 
 def available(root: Path = ROOT) -> int:
-    """Bytes this process may still take: of the machine's, or less within a control group."""
+    """Bytes this process may still take: of the machine's, or less within a control group, or on
+    the one node that its memory policy names.
+    """
     rooms = [room for group in groups(root) if (room := _room(group)) is not None]
+    node = numa.home()
+    if node is not None and (left := topology.room(node, root)) is not None:
+        rooms.append(left)
     return min([psutil.virtual_memory().available, *rooms])
 
 

@@ -15,7 +15,7 @@ import structlog
 
 from ingest.settings import settings as ingest_settings
 from workers.engine.machine import machine
-from workers.engine.topology import usable_cores
+from workers.engine.topology import topology, usable_cores
 from workers.settings import Settings
 
 SHIPPED = "shipped"  #: the model's file as it is
@@ -91,7 +91,10 @@ def profile_for(settings: Settings, model_path: Path) -> Profile:
 
     `model_path` is the file as shipped (`weights.source`), not one that was made from it.
     """
-    return overridden(measured(model_path) or fallback(settings), settings)
+    known = measured(model_path)
+    if known is not None and copied(settings):
+        known = replace(known, mmap=False)
+    return overridden(known or fallback(settings), settings)
 
 
 def measured(model_path: Path) -> Profile | None:
@@ -114,7 +117,15 @@ def fallback(settings: Settings) -> Profile:
         mlock=False,
         kv_type="f16",
         wait_policy=None,
+        mmap=not copied(settings),
     )
+
+
+def copied(settings: Settings) -> bool:
+    """Whether this process is kept on one of several nodes, and so wants weights of its own there:
+    the pages of a mapped file lie on the node of whoever read them first.
+    """
+    return settings.numa != "off" and topology().confined
 
 
 def overridden(profile: Profile, settings: Settings) -> Profile:

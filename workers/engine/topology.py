@@ -43,6 +43,12 @@ class Topology:
 
     nodes: tuple[Node, ...]
     quota: float | None  #: cores' worth of time; None: no limit
+    host_nodes: int = 1  #: nodes of the host with cores and memory, ours or not
+
+    @property
+    def confined(self) -> bool:
+        """Whether this process is kept on one of several nodes."""
+        return self.host_nodes > 1 and len(self.nodes) == 1
 
     @property
     def cores(self) -> int:
@@ -73,7 +79,7 @@ def topology(root: Path = ROOT) -> Topology:
     found = tuple(
         Node(number, tuple(cores), _memory(root, number)) for number, cores in sorted(nodes.items())
     )
-    return Topology(found, quota(root))
+    return Topology(found, quota(root), max(1, len(set(homes.values()))))
 
 
 def usable_cores(root: Path = ROOT) -> int:
@@ -127,21 +133,59 @@ def _siblings(root: Path, processor: int) -> tuple[int, ...]:
     return numbers(told) or (processor,)
 
 
+def room(node: int, root: Path = ROOT) -> int | None:
+    """Bytes of a node that can still be taken, pages of files among them; None: not told."""
+    told = _meminfo(root, node)
+    if "MemFree" not in told:
+        return None
+    files = told.get("Active(file)", 0) + told.get("Inactive(file)", 0)
+    return told["MemFree"] + files + told.get("SReclaimable", 0)
+
+
 def _homes(root: Path) -> dict[int, int]:
-    """Which node each processor sits on."""
-    return {
-        processor: int(folder.name.removeprefix("node"))
+    """The node whose memory each processor is to use: its own, if that has any we may take.
+
+    Nodes without memory exist (empty sockets), and nodes without cores (CXL, HBM): the first take
+    from the nearest that has some, the second are no home for a worker.
+    """
+    cores = {
+        int(folder.name.removeprefix("node")): numbers(_text(folder / "cpulist"))
         for folder in (root / NODES).glob("node[0-9]*")
-        for processor in numbers(_text(folder / "cpulist"))
+    }
+    usable = {node for node in cores if _memory(root, node)} & _allowed_memory(root, set(cores))
+    usable = usable or set(cores)  # nothing is told of memory
+    return {
+        processor: node if node in usable else _nearest(root, node, usable)
+        for node, processors in sorted(cores.items())
+        for processor in processors
     }
 
 
+def _nearest(root: Path, node: int, usable: set[int]) -> int:
+    """By the distances that the firmware tells, one for each node in the order of numbers."""
+    order = sorted(int(f.name.removeprefix("node")) for f in (root / NODES).glob("node[0-9]*"))
+    told = _text(root / NODES / f"node{node}/distance").split()
+    distances = dict(zip(order, map(int, told), strict=False))
+    return min(usable, key=lambda other: (distances.get(other, 0), other))
+
+
+def _allowed_memory(root: Path, nodes: set[int]) -> set[int]:
+    """Nodes that a cpuset lets this process take memory from."""
+    for line in _text(root / "proc/self/status").splitlines():
+        if line.startswith("Mems_allowed_list:"):
+            return nodes & set(numbers(line.partition(":")[2])) or nodes
+    return nodes
+
+
 def _memory(root: Path, node: int) -> int:
-    """Bytes of a node. Its file says `Node 0 MemTotal: 16303 kB`."""
-    for line in _text(root / NODES / f"node{node}/meminfo").splitlines():
-        if "MemTotal:" in line:
-            return int(line.split()[-2]) * 1024
-    return 0
+    """Bytes of a node."""
+    return _meminfo(root, node).get("MemTotal", 0)
+
+
+def _meminfo(root: Path, node: int) -> dict[str, int]:
+    """Bytes by name. Lines are like `Node 0 MemTotal: 16303 kB`."""
+    lines = [line.split() for line in _text(root / NODES / f"node{node}/meminfo").splitlines()]
+    return {words[2].rstrip(":"): int(words[3]) * 1024 for words in lines if len(words) > 3}
 
 
 def _limit(group: Path) -> float | None:

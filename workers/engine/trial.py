@@ -1,4 +1,4 @@
-"""`python -m workers.engine.trial FILE REPACK GPU_LAYERS`: times one model in a process of its own.
+"""`python -m workers.engine.trial FILE REPACK MMAP GPU_LAYERS`: times one model in its own process.
 
 A kernel that crashes, or a library that has been told another wait policy, then concerns nobody
 else. Orders come as JSON lines on standard input; figures in seconds leave on standard output.
@@ -171,8 +171,13 @@ def _seconds(work: Callable[[], None]) -> Iterator[float]:
 def main() -> None:
     """Obey until standard input ends."""
     library.quiet()
-    path, repack, layers = sys.argv[1:]
-    model = Model(Path(path), repack=repack == "on", gpu_layers=devices.offloaded(int(layers)))
+    path, repack, mmap, layers = sys.argv[1:]
+    model = Model(
+        Path(path),
+        repack=repack == "on",
+        mmap=mmap == "on",
+        gpu_layers=devices.offloaded(int(layers)),
+    )
     bench = Bench(model)
     for line in sys.stdin:
         told = json.loads(line)

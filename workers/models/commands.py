@@ -12,6 +12,7 @@ from typing import Any
 COMMANDS: Mapping[str, str] = {
     "list": "workers.models.listing:run",
     "rm": "workers.models.removing:run",
+    "use": "workers.models.using:run",
 }
 
 

@@ -14,7 +14,7 @@ def run(_tell: Tell) -> dict[str, Any]:
     """The bundled model and those on the shelf."""
     shelf = Shelf(models_folder(ingest_settings().data))
     return {
-        "fixed": settings().model or None,
+        "fixed": settings().fixed_model or None,
         "in_use": shelf.in_use(),
         "bundled": str(bundled()),
         "models": [asdict(one) | {"folder": str(one.folder)} for one in shelf],

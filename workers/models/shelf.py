@@ -2,7 +2,8 @@
 
     models/NAME/model.json    the note
     models/NAME/*.gguf        one file, or the parts of a split one in order
-    models/in-use.json        the model that workers load when LECTERN_MODEL names none
+    models/in-use.json        the model that workers load when LECTERN_MODEL names none: its name
+                              here, or the path of a file elsewhere
 
 A model is there when its note is: files come first, under their final names, and the note last.
 Loads no heavy library.
@@ -19,7 +20,9 @@ from pathlib import Path
 
 from ingest.errors import LecternError, NotFound, Refused
 
-NOTE, IN_USE = "model.json", "in-use.json"
+FOLDER, NOTE, IN_USE = "models", "model.json", "in-use.json"
+#: What the model is called that is installed as a package and lies on no shelf.
+BUNDLED = "bundled"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 #: What stays free on the disk when a model has been put down.
 SPARE_BYTES = 1 << 30
@@ -93,6 +96,11 @@ class Shelf:
         """The folder need not exist yet."""
         self.folder = folder
 
+    @classmethod
+    def within(cls, data: Path) -> "Shelf":
+        """That of a data folder."""
+        return cls(data / FOLDER)
+
     def __iter__(self) -> Iterator[Shelved]:
         """By name."""
         for note in sorted(self.folder.glob(f"*/{NOTE}")):
@@ -133,7 +141,7 @@ class Shelf:
         """Note a model whose files lie in its place; from now on it is there."""
         shelved = Shelved(name, self.place(name), tuple(files), origin, licence, time.time())
         told = asdict(shelved) | {"folder": None}
-        _write(shelved.folder / NOTE, json.dumps(told, indent=1))
+        write(shelved.folder / NOTE, json.dumps(told, indent=1))
         return shelved
 
     def remove(self, name: str) -> Shelved:
@@ -146,22 +154,37 @@ class Shelf:
         return found
 
     def in_use(self) -> str | None:
-        """The name of the model that workers load; None: the bundled one."""
+        """The model that workers load: its name, or the path of a file elsewhere.
+
+        None: the bundled one.
+        """
         try:
             told = json.loads((self.folder / IN_USE).read_text())
             return str(told["name"]) if told["name"] else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    def path_in_use(self) -> Path | None:
+        """Its file, or where that should be; None: the bundled one."""
+        name = self.in_use()
+        return None if name is None else self.locate(name)
+
+    def locate(self, name: str) -> Path:
+        """The file of a name or path; the model's folder when it is not there any more."""
+        if os.sep in name:
+            return Path(name)
+        found = _read(self.place(name) / NOTE)
+        return found.path if found else self.place(name)
+
     def use(self, name: str | None) -> None:
         """Have workers that start from now on load this one; None: the bundled one.
 
-        Raises ModelNotShelved.
+        A name with a slash is the path of a file that lies elsewhere. Raises ModelNotShelved.
         """
-        if name is not None:
+        if name is not None and os.sep not in name:
             self.find(name)
         self.folder.mkdir(parents=True, exist_ok=True)
-        _write(self.folder / IN_USE, json.dumps({"name": name}))
+        write(self.folder / IN_USE, json.dumps({"name": name}))
 
 
 def _read(note: Path) -> Shelved | None:
@@ -174,7 +197,7 @@ def _read(note: Path) -> Shelved | None:
         return None
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     """Whole or not at all."""
     part = path.with_suffix(f".{os.getpid()}")
     with part.open("w") as file:
