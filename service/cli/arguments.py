@@ -1,6 +1,12 @@
 """The words of the command line. Knows what may be said, not what is done about it."""
 
-from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import (
+    SUPPRESS,
+    ArgumentParser,
+    Namespace,
+    RawDescriptionHelpFormatter,
+    _SubParsersAction,
+)
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +40,13 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
     kept = ArgumentParser(add_help=False, parents=[remote])
     kept.add_argument("--collection", metavar="NAME", help="collection, by name or id")
 
+    _add_of_host(commands, machine)
+    _add_of_library(commands, remote, kept)
+    return top.parse_args(words)
+
+
+def _add_of_host(commands: "_SubParsersAction[ArgumentParser]", machine: ArgumentParser) -> None:
+    """What is done with this machine and what is installed on it."""
     commands.add_parser("up", parents=[machine], help="start everything and stay up")
     commands.add_parser("doctor", parents=[machine], help="check this machine and what runs on it")
     tune = commands.add_parser(
@@ -49,6 +62,19 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
         )
     )
     commands.add_parser("migrate", parents=[machine], help="bring the database to this version")
+    bench = commands.add_parser(
+        "bench", parents=[machine], help="measure the engine beside others on this machine"
+    )
+    bench.add_argument("--quick", action="store_true", help="every workload small: 20 minutes")
+    bench.add_argument("--only", nargs="+", metavar="NAME", default=[], help="these workloads")
+    bench.add_argument("--data", type=Path, metavar="PATH", help="texts to use, not made ones")
+    _add_eval(commands.add_parser("eval", parents=[machine], help="measure how good Lectern is"))
+
+
+def _add_of_library(
+    commands: "_SubParsersAction[ArgumentParser]", remote: ArgumentParser, kept: ArgumentParser
+) -> None:
+    """What is asked of the service."""
     add = commands.add_parser("add", parents=[kept], help="add files and folders to the library")
     add.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")
     add.add_argument("--no-wait", action="store_true", help="do not wait until they are read")
@@ -73,14 +99,6 @@ def parse(words: Sequence[str] | None = None) -> Namespace:
     add_schedules(
         commands.add_parser("schedules", parents=[remote], help="what is done again and again")
     )
-    bench = commands.add_parser(
-        "bench", parents=[machine], help="measure the engine beside others on this machine"
-    )
-    bench.add_argument("--quick", action="store_true", help="every workload small: 20 minutes")
-    bench.add_argument("--only", nargs="+", metavar="NAME", default=[], help="these workloads")
-    bench.add_argument("--data", type=Path, metavar="PATH", help="texts to use, not made ones")
-    _add_eval(commands.add_parser("eval", parents=[machine], help="measure how good Lectern is"))
-    return top.parse_args(words)
 
 
 def _add_compare(compare: ArgumentParser) -> None:
