@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.guide import chart, contest, memory
 from benchmarks.guide.contest import Entrant, Run, Sizes
-from benchmarks.guide.rows import agreement, measured, rows
+from benchmarks.guide.rows import agreement, disturbance, measured, rows
 
 SIZES = Sizes(rounds=2, short=64, long=300, each=1, tokens=8)
 KB = 1024
@@ -25,7 +25,7 @@ def run(
     replies[0]["first"] = 100.0  # it warms, and is not counted
     memories = {"imported": {"pss": peak / 8}, "answered": held}
     told = {"imported": 2.0, "loaded": 3.0, "opened": opened, "memory": memories}
-    return Run(who, cold, 1.0, {**told, "replies": [] if cold else replies})
+    return Run(who, cold, 1.0, 0.5 if cold else 0.0, {**told, "replies": [] if cold else replies})
 
 
 @pytest.fixture
@@ -70,6 +70,12 @@ def test_says_whether_the_same_was_written(runs: list[Run]) -> None:
     first, *_ = agreement(runs[:3])
     assert first == "Transformers bfloat16 wrote the same as Transformers float32 in 3 of 4 answers"
     assert len(list(agreement(runs[:3]))) == 2
+
+
+def test_says_who_was_disturbed(runs: list[Run]) -> None:
+    told = list(disturbance(runs))
+    assert len(told) == 3
+    assert told[0] == "others used 0.5 cores while Transformers float32 was measured"
 
 
 def test_prompts_are_the_same_in_every_run_and_new_in_every_round() -> None:

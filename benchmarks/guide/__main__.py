@@ -13,7 +13,7 @@ from benchmarks.figures import Row
 from benchmarks.guide import checkpoints
 from benchmarks.guide.chart import draw
 from benchmarks.guide.contest import Entrant, Run, Sizes, entrants, turns
-from benchmarks.guide.rows import agreement, measured, rows
+from benchmarks.guide.rows import agreement, disturbance, measured, rows
 
 #: Of the made model. The first stands for Lectern in the rows, the others are shown beside it.
 FORMATS = ("Q4_K_M", "Q4_0", "Q8_0")
@@ -79,7 +79,7 @@ def _measured(name: str, quick: bool) -> Result:
     runs = list(_told(turns(field, sizes, machine.cores())))
     figures = measured(runs)
     ours = next(one.name for one in field if one.contestant == "lectern")
-    notes = [f"{name}: {words}" for words in agreement(runs)]
+    notes = [f"{name}: {words}" for words in (*agreement(runs), *disturbance(runs))]
     return Result(list(rows(name, figures, ours, str(sizes))), figures, notes)
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import time
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from dataclasses import field as part
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from benchmarks import environment
 from benchmarks.guide.checkpoints import Checkpoint
@@ -72,6 +75,7 @@ class Run:
     entrant: str
     cold: bool
     began: float
+    others: float  #: cores that whoever else used meanwhile
     told: Mapping[str, Any]
 
     @property
@@ -143,7 +147,7 @@ def _prompts(sizes: Sizes, number: int) -> dict[str, Any]:
 def _run(entrant: Entrant, asked: Mapping[str, Any], *, cold: bool = False) -> Run:
     told = {**asked, **entrant.told, "contestant": entrant.contestant, "path": str(entrant.path)}
     order = json.dumps(told)
-    began = time.monotonic()
+    began, busy, own = time.monotonic(), _busy(), _own()
     done = subprocess.run(
         [sys.executable, *CHILD],
         input=order,
@@ -156,7 +160,20 @@ def _run(entrant: Entrant, asked: Mapping[str, Any], *, cold: bool = False) -> R
     )
     if done.returncode:
         raise RuntimeError(f"{entrant.name} ended with {done.returncode}: {done.stderr[-600:]}")
-    return Run(entrant.name, cold, began, json.loads(done.stdout))
+    others = (_busy() - busy - (_own() - own)) / (time.monotonic() - began)
+    return Run(entrant.name, cold, began, max(0.0, others), json.loads(done.stdout))
+
+
+def _busy() -> float:
+    """CPU seconds of everything on this machine since it started."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system)
+
+
+def _own() -> float:
+    """CPU seconds of the processes that we have started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _forget(file: Path) -> None:

@@ -12,6 +12,8 @@ from benchmarks.guide.contest import Run
 LOAD, MEMORY, DECODE, FIRST = 36.0, 0.68, 2.8, 3.2
 EQUAL = 1.0
 MB = 1e6
+#: Cores that others may use before it is said.
+IDLE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,13 @@ def agreement(runs: Sequence[Run]) -> Iterator[str]:
     for who, written in others:
         same = sum(one == other for one, other in zip(texts, written, strict=True))
         yield f"{who} wrote the same as {first} in {same} of {len(texts)} answers"
+
+
+def disturbance(runs: Sequence[Run]) -> Iterator[str]:
+    """Who was measured while somebody else computed, in words."""
+    for run in runs:
+        if run.others > IDLE:
+            yield f"others used {run.others:.1f} cores while {run.entrant} was measured"
 
 
 def _saved(
