@@ -141,11 +141,11 @@ def _recommendation(each: Told) -> Iterator[object]:
 
 
 def _basis(told: Told) -> str:
-    pace = told["pace"]
+    measured = told["measured"]
     speed = (
-        f"tokens/s are guesses from what was measured here of {pace}"
-        if pace
-        else "speed is not guessed: nothing was measured here (./lectern tune)"
+        f"tokens/s are predictions: {measured}"
+        if measured
+        else "no speed is predicted: it was not measured (./lectern tune)"
     )
     return (
         f"For {told['use']}, {told['free'] / GB:.1f} GB of free memory and {told['cores']} cores; "

@@ -27,7 +27,6 @@ from workers.models.telling import Tell
 #: Tries without a byte of progress, and the pause before each but the first.
 TRIES, PAUSE_SECONDS = 5, 2.0
 TIMEOUT = httpx.Timeout(30.0, connect=15.0)
-BLOCK = 1 << 20
 RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 #: As it lies there: a compressed answer has another length than the file.
 PLAIN = {"Accept-Encoding": "identity"}
@@ -89,7 +88,7 @@ def _append(client: httpx.Client, remote: Remote, part: Path, hear: Callable[[in
         with part.open("r+b" if part.exists() else "wb") as file:
             file.truncate(begins)
             file.seek(begins)
-            for block in answer.iter_raw(BLOCK):
+            for block in answer.iter_raw():
                 begins += len(block)
                 if begins > remote.size:
                     part.unlink()

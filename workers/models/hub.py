@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 from huggingface_hub import HfApi, ModelInfo, constants, hf_hub_url
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -84,7 +84,7 @@ class Hub:
         except (RepositoryNotFoundError, RevisionNotFoundError) as error:
             at = f" at {revision}" if revision else ""
             raise RepositoryMissing(**told, revision=at) from error
-        except (HfHubHTTPError, httpx.HTTPError) as error:
+        except (HfHubHTTPError, httpx2.HTTPError) as error:
             raise HubUnreachable(host=self.host, reason=_line(error)) from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise HubUnreachable(host=self.host, reason="its answer makes no sense") from error

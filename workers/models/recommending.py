@@ -1,46 +1,28 @@
 """`lectern models recommend`: which models of the catalogue suit this host, and why.
 
-What must fit is arithmetic, the same that refuses a model at its start. How fast it would be is a
-guess: each written token reads all active weights once, so a model twice as large takes twice as
-long as one that was measured here; reading a prompt takes as long as there are weights to multiply
-with. Without a measurement nothing is guessed.
+What must fit is arithmetic, the same that refuses a model at its start. How fast it would be is
+`lectern plan`'s prediction (docs/capacity.md), from what the tuner measured here; without a
+measurement nothing is said of it.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
-from ingest.settings import settings as ingest_settings
-from workers.engine import bundle, memory
-from workers.engine import profile as profiles
-from workers.engine.header import header
+from ingest.errors import LecternError
+from workers.engine import memory
 from workers.engine.topology import usable_cores
 from workers.models import facts
-from workers.models.catalogue import BITS, CATALOGUE, Chinese, Entry
-from workers.models.facts import Fit
-from workers.models.shelf import Shelf
+from workers.models.catalogue import CATALOGUE, Chinese, Entry
 from workers.models.telling import Tell
-from workers.settings import models_folder, settings
+from workers.planning import rates
+from workers.planning.here import here
+from workers.planning.rates import Speed
+from workers.settings import settings
 
 PICKS = 3
+#: A prompt as questions have it, and the depth at which its answer is written; tokens.
+PROMPT, DEPTH = 1_500, 1_600
 #: Slower than this nobody waits for: tokens/s written for a question, read for a summary.
 LEAST = {"questions": ("decode", 4.0), "summaries": ("prefill", 15.0)}
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """What a model that was measured here says about others."""
-
-    model: str
-    weight_bytes: float  #: a second, while tokens are written
-    parameters: float  #: times tokens a second, while a prompt is read
-
-    def guess(self, entry: Entry, form: str) -> dict[str, float]:
-        """Tokens a second."""
-        read = entry.active * 1e9 * BITS[form] / 8
-        return {
-            "decode": self.weight_bytes / read,
-            "prefill": self.parameters / (entry.active * 1e9),
-        }
 
 
 def run(
@@ -53,14 +35,14 @@ def run(
 ) -> dict[str, Any]:
     """The picks for this host, or for one with so much free memory; with `all` the whole list."""
     free = memory.available() if memory_gb is None else round(memory_gb * 1e9)
-    pace = _pace() if memory_gb is None else None
-    judged = [_judged(entry, free, pace) for entry in CATALOGUE]
+    measured, speed = _measured() if memory_gb is None else (None, None)
+    judged = [_judged(entry, free, speed) for entry in CATALOGUE]
     suited = [one for one in judged if _suits(one, language, use)]
     best = sorted(suited, key=lambda one: _order(one, language), reverse=True)
     return {
         "free": free,
         "cores": usable_cores(),
-        "pace": pace.model if pace else None,
+        "measured": measured,
         "use": use,
         "language": language,
         "models": judged if all else best[:PICKS],
@@ -68,16 +50,16 @@ def run(
     }
 
 
-def _judged(entry: Entry, free: int, pace: Pace | None) -> dict[str, Any]:
-    told = entry.header(entry.usual)
-    found: Fit = facts.fit(told, settings(), free=free)
+def _judged(entry: Entry, free: int, speed: Speed | None) -> dict[str, Any]:
+    model, told = entry.planned, entry.header()
+    found = facts.fit(told, settings(), free=free)
     return {
         "name": entry.name,
         "repository": entry.repository,
         "format": entry.usual,
         "bytes": told.file_bytes,
-        "parameters": entry.parameters,
-        "active": entry.active,
+        "parameters": model.shape.weights,
+        "active": model.shape.active,
         "licence": entry.licence,
         "context": told.trained_context,
         "kv_bytes_per_token": facts.kv_bytes(told, settings()),
@@ -87,8 +69,17 @@ def _judged(entry: Entry, free: int, pace: Pace | None) -> dict[str, Any]:
         "reasons": entry.reasons,
         "notes": entry.notes,
         "fit": facts.plain(found),
-        "guess": pace.guess(entry, entry.usual) if pace else None,
+        "guess": _guess(entry, speed) if speed else None,
         "command": f"./lectern models pull {entry.name}",
+    }
+
+
+def _guess(entry: Entry, speed: Speed) -> dict[str, float]:
+    """Tokens a second."""
+    demand = entry.planned.demand
+    return {
+        "decode": 1 / rates.decode_seconds(demand, speed, 1, DEPTH),
+        "prefill": PROMPT / rates.prompt_seconds(demand, speed, PROMPT),
     }
 
 
@@ -106,21 +97,10 @@ def _order(one: dict[str, Any], language: str | None) -> tuple[float, float]:
     return one["strength"] + chinese / 2, -one["fit"]["needed"]
 
 
-def _pace() -> Pace | None:
-    """From the model that was measured here and says most: the largest one."""
-    known = []
-    paths = [bundle.bundled(), *(one.path for one in Shelf(models_folder(ingest_settings().data)))]
-    for path in (path for path in paths if path.is_file()):
-        found = profiles.measured(path)
-        if found is None or not found.decode_rate:
-            continue
-        told = header(path)
-        weights = told.parameters * BITS.get(found.weights, 0) / 8 or told.file_bytes
-        used = told.experts_used / told.experts if told.experts else 1.0
-        pace = Pace(
-            told.name or path.stem,
-            weights * used * found.decode_rate,
-            told.parameters * used * found.prefill_rate,
-        )
-        known.append((told.file_bytes, pace))
-    return max(known, key=lambda one: one[0])[1] if known else None
+def _measured() -> tuple[str, Speed] | tuple[None, None]:
+    """What was measured here, in words and as rates."""
+    try:
+        host = here()
+    except LecternError:
+        return None, None
+    return (host.source, host.measured) if host.measured else (None, None)
