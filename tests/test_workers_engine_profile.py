@@ -139,6 +139,7 @@ def test_a_worker_measures_before_its_first_start_only(
         profile.store(MEASURED, profile.place(model), {})
 
     monkeypatch.setattr(preparation, "_measure", measure)
+    monkeypatch.setattr(preparation, "admit", lambda *_: None)  # it is no model
     monkeypatch.setattr(preparation, "settings", lambda: Settings(model=str(model)))
     for _ in range(2):
         assert preparation.openmp() == {"OMP_WAIT_POLICY": "passive"}
@@ -152,6 +153,7 @@ def test_a_worker_that_may_not_measure_starts_all_the_same(
     model: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(preparation, "_measure", lambda: pytest.fail("it was not to be measured"))
+    monkeypatch.setattr(preparation, "admit", lambda *_: None)
     monkeypatch.setattr(preparation, "settings", lambda: Settings(**{"model": str(model), **given}))
     assert preparation.openmp() == {}
 

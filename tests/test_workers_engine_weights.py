@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+import ggufs
 import llama_cpp.llama_cpp as llama
 import pytest
 
@@ -92,7 +93,7 @@ def test_the_operators_file_is_taken_as_it_is(tmp_path: Path) -> None:
     file.write_bytes(b"PK\x03\x04")
     with pytest.raises(ModelUnusable, match="not a GGUF"):
         weights.chosen(str(file), tmp_path)
-    file.write_bytes(b"GGUF")
+    ggufs.write(file)
     assert weights.chosen(str(file), tmp_path) == file
     with pytest.raises(ModelMissing):
         weights.chosen(str(tmp_path), tmp_path)

@@ -38,7 +38,12 @@ def test_files_without_a_note_are_no_model_yet(shelf: Shelf) -> None:
     place = shelf.prepare("half", 8)
     (place / "weights.gguf").write_bytes(b"GGUF")
     assert list(shelf) == []
+    assert list(shelf.begun()) == ["half"]
     assert shelf.prepare("half", 8) == place  # the next try goes on there
+    assert shelf.discard("half") == 4
+    assert list(shelf.begun()) == []
+    with pytest.raises(shelves.ModelNotShelved):
+        shelf.discard("half")
 
 
 def test_a_note_that_cannot_be_read_is_none(shelf: Shelf) -> None:
@@ -47,7 +52,9 @@ def test_a_note_that_cannot_be_read_is_none(shelf: Shelf) -> None:
     assert list(shelf) == []
 
 
-@pytest.mark.parametrize("name", ["", "..", "../etc", "a/b", "-x", "a b", "x" * 101])
+@pytest.mark.parametrize(
+    "name", ["", "..", "../etc", "a/b", "-x", "a b", "x" * 101, shelves.IN_USE]
+)
 def test_names_that_are_no_folder(shelf: Shelf, name: str) -> None:
     with pytest.raises(shelves.ModelNameUnusable):
         shelf.place(name)

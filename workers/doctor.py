@@ -18,10 +18,9 @@ import structlog
 from ingest.errors import LecternError
 from ingest.settings import settings as ingest_settings
 from workers import homes
-from workers.engine import drift, explanation, library, memory, weights
+from workers.engine import drift, explanation, library, memory, parts, weights
 from workers.engine import profile as profiles
 from workers.engine.flags import flags
-from workers.engine.model import check_header
 from workers.engine.profile import Profile
 from workers.engine.topology import Topology, topology, usable_cores
 from workers.settings import Settings, models_folder, settings
@@ -110,10 +109,10 @@ def _model(chosen: Settings) -> dict[str, Any]:
         return _part(chosen.llm_url, chosen.llm_model, 0, None)
     try:
         path = _file(chosen, profiles.profile_for(chosen, weights.source(chosen.model)))
-        check_header(path)
+        parts.check(path)
     except LecternError as error:
         return _part(chosen.model, "", 0, str(error))
-    return _part(str(path), path.stem, path.stat().st_size, None)
+    return _part(str(path), path.stem, parts.size(path), None)
 
 
 def _file(chosen: Settings, profile: Profile) -> Path:

@@ -19,6 +19,7 @@ from workers.engine import library, numa, weights
 from workers.engine.engine import Engine
 from workers.engine.load import Speed
 from workers.engine.profile import profile_for
+from workers.models.admission import admit
 from workers.settings import Settings, kv_folder, models_folder
 from workers.states import Lane
 
@@ -105,14 +106,15 @@ def _response_format(shape: Shape) -> dict[str, Any]:
 def load(settings: Settings) -> Language:
     """Load what the settings name; may take seconds.
 
-    Raises ModelMissing, ModelUnusable, MemoryTooSmall or LibraryUnusable.
+    Raises ModelMissing, ModelUnusable, ModelNotAllowed, MemoryTooSmall or LibraryUnusable.
     """
     if settings.llm_url:
         return _server(settings)
     library.check()
     library.quiet()
-    data = ingest_settings().data
-    profile = profile_for(settings, weights.source(settings.model))
+    data, source = ingest_settings().data, weights.source(settings.model)
+    admit(source, settings)
+    profile = profile_for(settings, source)
     path = weights.chosen(settings.model, models_folder(data), profile.weights)
     with numa.strict():
         engine = Engine(path, settings, profile, kv_folder(data))

@@ -1,7 +1,7 @@
 """What must be done before the libraries of a worker are loaded. Loads none of them itself.
 
 OpenMP reads its wait policy when it is loaded, so the profile has to be known by then, and the
-first start has to measure it.
+first start has to measure it; and a model is examined before it is measured.
 """
 
 import subprocess
@@ -12,6 +12,7 @@ import structlog
 from ingest.errors import LecternError
 from workers.engine import profile as profiles
 from workers.engine.bundle import source
+from workers.models.admission import admit
 from workers.settings import settings
 
 TUNING = ["-m", "workers.tune", "--quick", "--missing"]
@@ -27,6 +28,7 @@ def openmp() -> dict[str, str]:
         return {}
     try:
         model = source(chosen.model)
+        admit(model, chosen)
         if chosen.tune == "auto" and profiles.measured(model) is None:
             _measure()
         return profiles.environment(profiles.profile_for(chosen, model).wait_policy)

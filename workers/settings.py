@@ -31,6 +31,12 @@ class Settings(BaseSettings):
     model: str = Field(
         "", description="GGUF file, or bundled; empty: the one in use, at first the bundled one"
     )
+    model_allow: str = Field(
+        "", description="SHA-256 sums of models that may be loaded, or a file of them; empty: any"
+    )
+    model_mirror: str = Field(
+        "", description="where models are pulled from in place of huggingface.co"
+    )
     llm_url: str = Field("", description="OpenAI-compatible server to use in place of the engine")
     llm_model: str = Field("", description="model name to ask that server for")
     llm_api_key: str = Field("", description="key for that server")

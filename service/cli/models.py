@@ -7,14 +7,16 @@ import json
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from rich.progress import Progress
 
 from service.cli import using
 from service.cli.errors import ModelsFailed
-from service.cli.screen import Screen, cells
+from service.cli.model_tables import SHOWN
+from service.cli.screen import Screen
 
 PROGRAM = ["-m", "workers.models"]
 #: What the command line knows beside the words of an action.
@@ -24,12 +26,16 @@ OURS = {"command", "action", "json", "caller"}
 def run(arguments: Namespace) -> int:
     """Have it done. Returns 0; what goes wrong is raised as ModelsFailed."""
     action = arguments.action or "list"
-    words = {name: value for name, value in vars(arguments).items() if name not in OURS}
+    words = {
+        name: _from(arguments.caller, value)
+        for name, value in vars(arguments).items()
+        if name not in OURS
+    }
     if action == "use":
         words |= using.words(arguments)
     screen = Screen(arguments.json)
     with screen.progress() as progress:
-        command = [sys.executable, *PROGRAM, action, json.dumps(words, default=str)]
+        command = [sys.executable, *PROGRAM, action, json.dumps(words)]
         result = _last(_lines(command), progress)
         if action == "use":
             result |= using.followed(result, arguments, progress, screen)
@@ -38,6 +44,11 @@ def run(arguments: Namespace) -> int:
     else:
         SHOWN[action](screen, result)
     return 0
+
+
+def _from(caller: Path, value: Any) -> Any:
+    """A path as it is meant in the folder that the command was given in."""
+    return str(caller.absolute() / value.expanduser()) if isinstance(value, Path) else value
 
 
 def _last(lines: Iterator[dict[str, Any]], progress: Progress) -> dict[str, Any]:
@@ -63,26 +74,3 @@ def _lines(command: list[str]) -> Iterator[dict[str, Any]]:
                     yield json.loads(line)
         finally:
             program.terminate()
-
-
-def _list(screen: Screen, told: dict[str, Any]) -> None:
-    table = screen.table("", "model", "GB", "from")
-    table.add_row(*cells("" if told["in_use"] else "✓", "bundled", "", told["bundled"]))
-    for each in told["models"]:
-        mark = "✓" if each["name"] == told["in_use"] else ""
-        size = sum(file["size"] for file in each["files"]) / 1e9
-        table.add_row(*cells(mark, each["name"], f"{size:.1f}", each["origin"]))
-    screen.show(table)
-    if told["fixed"]:
-        screen.line(f"LECTERN_MODEL goes before: {told['fixed']}")
-
-
-def _removed(screen: Screen, told: dict[str, Any]) -> None:
-    screen.line(f"removed {told['removed']}: {told['freed'] / 1e9:.1f} GB are free again")
-
-
-SHOWN: Mapping[str, Callable[[Screen, dict[str, Any]], None]] = {
-    "list": _list,
-    "rm": _removed,
-    "use": using.show,
-}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.engine import devices, locking
+from workers.engine import devices, locking, parts
 from workers.engine.profile import Profile
 from workers.engine.topology import Topology
 from workers.settings import Settings
@@ -52,7 +52,7 @@ def flags(profile: Profile, settings: Settings, machine: Topology, file: Path) -
 
 
 def _mlock(profile: Profile, file: Path) -> Flag:
-    fault = locking.shortfall(file.stat().st_size) if profile.mlock else ""
+    fault = locking.shortfall(parts.size(file)) if profile.mlock else ""
     value = "on" if profile.mlock else "off"
     return Flag("--mlock", value, "LECTERN_MLOCK", fault, locking.WAY_OUT if fault else "")
 

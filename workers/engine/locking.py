@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from workers.engine import parts
 from workers.engine.memory import available
 from workers.engine.profile import Choice
 
@@ -27,7 +28,7 @@ log = structlog.get_logger()
 
 def locking(path: Path) -> Choice:
     """Whether the weights may be locked in memory: tried, for the limit alone doesn't tell."""
-    size = path.stat().st_size
+    size = parts.size(path)
     if size > LOCKED_SHARE * available():
         return Choice("mlock", "False", "they would take more than half of the free memory", 0.0)
     if _lockable(path):
@@ -46,7 +47,7 @@ def shortfall(size: int) -> str:
 
 def report(path: Path) -> None:
     """Say in the log how much this process holds locked, after `path` was to be."""
-    size, locked = path.stat().st_size, held()
+    size, locked = parts.size(path), held()
     if locked >= MOST * size:
         log.info("weights_locked", locked=_mb(locked))
         return

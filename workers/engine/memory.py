@@ -57,7 +57,8 @@ class Plan:
 
 def plan(path: Path, settings: Settings, profile: Profile) -> Plan:
     """What `path` will take with these settings. Raises ModelMissing or ModelUnusable."""
-    return planned(path.stat().st_size, header(path), settings, profile)
+    told = header(path)
+    return planned(told.file_bytes, told, settings, profile)
 
 
 def planned(size: int, told: Header, settings: Settings, profile: Profile) -> Plan:

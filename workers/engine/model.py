@@ -4,17 +4,15 @@ Knows nothing about contexts, batches or chat.
 """
 
 import ctypes
-import hashlib
 from functools import cached_property
 from pathlib import Path
 
 import llama_cpp.llama_cpp as llama
 
-from workers.errors import ModelMissing, ModelUnusable
+from workers.engine import parts
+from workers.engine.fingerprint import fingerprint
+from workers.errors import ModelUnusable
 
-GGUF_MAGIC = b"GGUF"
-SAMPLE_BYTES = 1 << 16
-SAMPLES = 256
 META_BYTES = 1 << 16
 #: By whether weights are mapped, and whether they are locked.
 LOAD_MODES = {
@@ -44,7 +42,7 @@ class Model:
         the memory node it runs on; `mlock` keeps them from being swapped out. So many layers as
         `gpu_layers` go to a GPU, if the library knows one; all with a negative number.
         """
-        check_header(path)
+        parts.check(path)
         params = llama.llama_model_default_params()
         params.n_gpu_layers = gpu_layers
         params.use_extra_bufts = repack
@@ -86,15 +84,8 @@ class Model:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of size and evenly spread samples of the file: tells weights apart in 0.1 s."""
-        size = self.path.stat().st_size
-        digest = hashlib.sha256(str(size).encode())
-        step = max(SAMPLE_BYTES, size // SAMPLES)
-        with self.path.open("rb") as file:
-            for position in range(0, size, step):
-                file.seek(position)
-                digest.update(file.read(SAMPLE_BYTES))
-        return digest.hexdigest()[:32]
+        """Tells weights apart."""
+        return fingerprint(self.path)
 
     @cached_property
     def chat_template(self) -> str | None:
@@ -140,12 +131,3 @@ class Model:
     def ends_generation(self, token: int) -> bool:
         """Whether the token closes an answer."""
         return token in self.endings
-
-
-def check_header(path: Path) -> None:
-    """Raise ModelMissing or ModelUnusable unless `path` looks like a GGUF file."""
-    if not path.is_file():
-        raise ModelMissing(path=path)
-    with path.open("rb") as file:
-        if file.read(4) != GGUF_MAGIC:
-            raise ModelUnusable(path=path, reason="it is not a GGUF file")

@@ -1,8 +1,9 @@
 """Chat messages → prompt tokens, by the model's own template.
 
-The template comes out of a downloaded file and runs in Jinja's sandbox. Message contents never
-pass through it: it sees placeholders, and the contents are tokenised apart with control tokens
-switched off. A document that contains `<|im_end|>` is therefore text, not the end of a message.
+The template comes out of a downloaded file and runs in a sandbox, in bounded time. Message
+contents never pass through it: it sees placeholders, and the contents are tokenised apart with
+control tokens switched off. A document that contains `<|im_end|>` is therefore text, not the end
+of a message.
 """
 
 import re
@@ -11,12 +12,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from jinja2 import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from workers.engine.model import Model
+from workers.engine.sandbox import BoundedEnvironment
 from workers.errors import ModelUnusable
 
 #: For models without a template: the ChatML form most small models understand.
@@ -35,6 +36,7 @@ RENDERING_FAULTS = (
     ArithmeticError,
     AttributeError,
     LookupError,
+    MemoryError,
     RuntimeError,
     TypeError,
     ValueError,
@@ -68,15 +70,13 @@ class ChatTemplate:
 
         `think`: whether a model that can be asked not to think before it answers is not asked.
         """
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-        )
-        environment.globals.update(raise_exception=_refuse, strftime_now=_today)
+        self._environment, self._turn = BoundedEnvironment(), threading.Lock()
+        self._environment.globals["strftime_now"] = _today
         self._model, self._think = model, think
         self._spoken = _Spoken()
         try:
-            self._template = environment.from_string(model.chat_template or CHATML)
-        except TemplateError as error:
+            self._template = self._environment.template(model.chat_template or CHATML)
+        except RENDERING_FAULTS as error:
             raise self._unusable(error) from error
 
     @property
@@ -132,6 +132,20 @@ class ChatTemplate:
             {"role": message.role, "content": f"{OPEN}{number}{CLOSE}"}
             for number, message in enumerate(messages)
         ]
+        try:
+            return self._rendered(shown)
+        except RENDERING_FAULTS as error:
+            if not _begins_with_system(messages) or len(messages) < 2:
+                raise self._unusable(error) from error
+        # Some, such as Gemma 2's, know no system: then its words begin the user's.
+        first, second, *others = shown
+        both = f"{first['content']}\n\n{second['content']}"
+        try:
+            return self._rendered([second | {"content": both}, *others])
+        except RENDERING_FAULTS as error:
+            raise self._unusable(error) from error
+
+    def _rendered(self, shown: list[dict[str, str]]) -> str:
         known: dict[str, Any] = {
             "messages": shown,
             "add_generation_prompt": True,
@@ -140,10 +154,9 @@ class ChatTemplate:
             "tools": None,
             "enable_thinking": self._think,  # what Qwen's templates ask, and those made after them
         }
-        try:
+        with self._turn:
+            self._environment.renew()
             return self._template.render(**known)
-        except RENDERING_FAULTS as error:
-            raise self._unusable(error) from error
 
     def _unusable(self, reason: object) -> ModelUnusable:
         return ModelUnusable(path=self._model.path, reason=f"its chat template: {reason}")
@@ -172,10 +185,6 @@ class _Spoken:
 
 def _begins_with_system(messages: Sequence[Message]) -> bool:
     return bool(messages) and messages[0].role == "system"
-
-
-def _refuse(message: str) -> NoReturn:
-    raise TemplateError(message)
 
 
 def _today(form: str) -> str:

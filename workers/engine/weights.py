@@ -15,8 +15,7 @@ from pathlib import Path
 import llama_cpp.llama_cpp as llama
 import structlog
 
-from workers.engine import bundle, quality
-from workers.engine.model import check_header
+from workers.engine import bundle, parts, quality
 from workers.errors import ModelUnusable
 
 SHIPPED, DEFAULT = "shipped", "Q8_0"
@@ -38,7 +37,7 @@ def chosen(model: str, models: Path, weights: str = DEFAULT) -> Path:
     The operator's `model` is taken as it is. Raises ModelMissing or ModelUnusable.
     """
     path = source(model)
-    check_header(path)
+    parts.check(path)
     if model or weights == SHIPPED:
         return path
     return _requantised(path, models / _name(weights), FORMATS[weights])

@@ -23,6 +23,9 @@ def main() -> int:
     except LecternError as error:
         say({"error": {"code": error.code, "message": str(error)}})
         return 1
+    except OSError as error:  # a full disk, a folder that may not be written
+        say({"error": {"code": "storage_fault", "message": str(error)}})
+        return 1
     return 0
 
 

@@ -11,6 +11,12 @@ from typing import Any
 #: Command → where its function is.
 COMMANDS: Mapping[str, str] = {
     "list": "workers.models.listing:run",
+    "show": "workers.models.listing:show",
+    "examine": "workers.models.listing:examine",
+    "recommend": "workers.models.recommending:run",
+    "pull": "workers.models.pulling:run",
+    "export": "workers.models.carrying:export",
+    "import": "workers.models.carrying:take_in",
     "rm": "workers.models.removing:run",
     "use": "workers.models.using:run",
 }

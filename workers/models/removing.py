@@ -1,4 +1,4 @@
-"""`lectern models rm`: takes a model off the shelf."""
+"""`lectern models rm`: takes a model off the shelf, or what an earlier try to fetch one left."""
 
 from typing import Any
 
@@ -10,5 +10,8 @@ from workers.settings import models_folder
 
 def run(_tell: Tell, *, name: str) -> dict[str, Any]:
     """Raises ModelNotShelved or ModelInUse."""
-    gone = Shelf(models_folder(ingest_settings().data)).remove(name)
+    shelf = Shelf(models_folder(ingest_settings().data))
+    if name in shelf.begun():
+        return {"removed": name, "freed": shelf.discard(name)}
+    gone = shelf.remove(name)
     return {"removed": gone.name, "freed": gone.size}

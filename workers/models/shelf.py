@@ -14,16 +14,18 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ingest.errors import LecternError, NotFound, Refused
 
 FOLDER, NOTE, IN_USE = "models", "model.json", "in-use.json"
 #: What the model is called that is installed as a package and lies on no shelf.
 BUNDLED = "bundled"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+#: Neither that, nor the name of a file of our own that lies beside the models.
+NAME = re.compile(rf"(?!.*\.json$|{BUNDLED}$)[A-Za-z0-9][A-Za-z0-9._-]{{0,99}}")
 #: What stays free on the disk when a model has been put down.
 SPARE_BYTES = 1 << 30
 
@@ -77,6 +79,8 @@ class Shelved:
     origin: str  #: where it came from: `hf:OWNER/REPOSITORY@REVISION`, a path, how it was made
     licence: str  #: SPDX, as its source says; empty: not told
     added_at: float  #: Unix time
+    #: What a child process found that loaded it (`examining`); empty: not examined yet.
+    examined: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -137,9 +141,24 @@ class Shelf:
             raise DiskTooSmall(name=name, folder=self.folder, **sizes)
         return place
 
-    def put(self, name: str, files: Sequence[File], origin: str, licence: str = "") -> Shelved:
+    def begun(self) -> Iterator[str]:
+        """Names of folders with files but without a note: what was broken off."""
+        for place in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
+            if place.is_dir() and NAME.fullmatch(place.name) and not (place / NOTE).exists():
+                yield place.name
+
+    def put(
+        self,
+        name: str,
+        files: Sequence[File],
+        origin: str,
+        licence: str = "",
+        *,
+        examined: Mapping[str, Any] | None = None,
+    ) -> Shelved:
         """Note a model whose files lie in its place; from now on it is there."""
-        shelved = Shelved(name, self.place(name), tuple(files), origin, licence, time.time())
+        place, added = self.place(name), time.time()
+        shelved = Shelved(name, place, tuple(files), origin, licence, added, dict(examined or {}))
         told = asdict(shelved) | {"folder": None}
         write(shelved.folder / NOTE, json.dumps(told, indent=1))
         return shelved
@@ -152,6 +171,15 @@ class Shelf:
         (found.folder / NOTE).unlink()
         shutil.rmtree(found.folder)
         return found
+
+    def discard(self, name: str) -> int:
+        """Take away what an earlier try left. Returns bytes; raises ModelNotShelved."""
+        if name not in self.begun():
+            raise ModelNotShelved(name=name)
+        place = self.place(name)
+        freed = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+        shutil.rmtree(place)
+        return freed
 
     def in_use(self) -> str | None:
         """The model that workers load: its name, or the path of a file elsewhere.

@@ -13,8 +13,8 @@ def read(path: Path, kv_bytes: float = KV_BYTES) -> Planned:
     """A model's file: its own size counts. Raises ModelMissing or ModelUnusable."""
     told = header(path)
     shape = shape_of(told, path.stem)
-    size = path.stat().st_size
-    return models.of_size(shape, nearest(shape, size), size, str(path), kv_bytes)
+    form = nearest(shape, told.file_bytes)
+    return models.of_size(shape, form, told.file_bytes, str(path), kv_bytes)
 
 
 def shape_of(told: Header, name: str) -> Shape:
