@@ -7,6 +7,7 @@ what we measure. Built once, into `.venv/peers/`.
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,31 +29,33 @@ FLAGS = (
 
 def llama_server() -> Path:
     """The server, built when it is not there yet. Raises PeerMissing."""
-    return program("llama-server")
+    return programs("llama-server")[0]
 
 
-def program(name: str) -> Path:
-    """One of llama.cpp's programs, built when it is not there yet. Raises PeerMissing."""
-    place = PEERS / f"{name}-{version(DISTRIBUTION)}"
-    if not place.is_file():
+def programs(*names: str) -> list[Path]:
+    """Some of llama.cpp's programs; those that are not there yet are built. Raises PeerMissing."""
+    places = {name: PEERS / f"{name}-{version(DISTRIBUTION)}" for name in names}
+    missing = {name: place for name, place in places.items() if not place.is_file()}
+    if missing:
         try:
             source = llama_cpp(_tell)
         except SourceMissing as error:
             raise PeerMissing(str(error)) from error
-        _build(source, name, place)
-    return place
+        _build(source, missing)
+    return list(places.values())
 
 
-def _build(source: Path, name: str, place: Path) -> None:
-    cmake, folder = _program("cmake"), PEERS / "build"
+def _build(source: Path, places: Mapping[str, Path]) -> None:
+    cmake, folder, what = _program("cmake"), PEERS / "build", ", ".join(places)
     generator = ["-G", "Ninja"] if shutil.which("ninja") else []
     configure = [cmake, "-S", str(source), "-B", str(folder), *generator, *FLAGS]
-    _run(configure, f"configuring {name}")
-    compile_it = [cmake, "--build", str(folder), "--target", name, "--parallel"]
-    _run(compile_it, f"compiling {name} (5 to 15 minutes, once)")
-    part = place.with_suffix(".part")
-    shutil.copy2(folder / "bin" / name, part)
-    part.replace(place)
+    _run(configure, f"configuring {what}")
+    compile_them = [cmake, "--build", str(folder), "--parallel", "--target", *places]
+    _run(compile_them, f"compiling {what} (5 to 15 minutes, once)")
+    for name, place in places.items():
+        part = place.with_suffix(".part")
+        shutil.copy2(folder / "bin" / name, part)
+        part.replace(place)
     shutil.rmtree(folder, ignore_errors=True)
 
 

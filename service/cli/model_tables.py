@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from service.cli import using
+from service.cli.making import MADE
 from service.cli.screen import Screen, cells
 
 GB, KIB = 1e9, 1024
@@ -181,4 +182,5 @@ SHOWN: Mapping[str, Callable[[Screen, Told], None]] = {
     "export": exported,
     "rm": removed,
     "use": using.show,
+    **MADE,
 }

@@ -5,6 +5,7 @@ and NAME.counts (tokens); see `save_imatrix` in tools/imatrix of llama.cpp. One 
 the calibration text says, as digests, so that no model is judged by the words it was made with.
 """
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -53,10 +54,19 @@ def read(path: Path) -> Importance:
     try:
         reader = gguf.GGUFReader(path)
         if _told(reader, TYPE) != KIND:
-            raise ValueError("its type is another")  # noqa: TRY301 - told like all faults
+            raise ValueError("its type is another")
         return _importance(reader)
     except (OSError, ValueError, LookupError, TypeError, OverflowError) as error:
         raise MatrixUnusable(path=path, reason=error) from error
+
+
+def described(matrix: Importance) -> dict[str, Any]:
+    """What of a matrix is noted of a model that was made with it."""
+    digest = hashlib.sha256()
+    for name, means in matrix.means().items():
+        digest.update(name.encode() + means.tobytes())
+    told = {"datasets": list(matrix.datasets), "chunks": matrix.chunks}
+    return told | {"weights": len(matrix.weights), "sha256": digest.hexdigest()}
 
 
 def _importance(reader: Any) -> Importance:

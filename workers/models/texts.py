@@ -64,7 +64,7 @@ def from_collection(wanted: str, chunks: int) -> Text:
         pages = [page for one in ids for page in library.page_texts(session, one, LONGEST)]
     if not any(page.strip() for page in pages):
         raise NothingToRead(name=collection.name)
-    random.Random(len(pages)).shuffle(pages)  # noqa: S311 - to mix, not to keep a secret
+    random.Random(len(pages)).shuffle(pages)
     return Text((f"collection {collection.name}",), _cut(pages, chunks * CHUNK * CHARACTERS))
 
 
