@@ -47,9 +47,7 @@ def test_the_first_weights_are_multiplied_with_the_normed_embeddings(
     model.close()
     rows = embeddings(whole)[chunk].astype(np.float64)
     normed = rows / np.sqrt((rows**2).mean(axis=1, keepdims=True) + 1e-5)
-    (gain,) = (
-        t.data for t in gguf.GGUFReader(whole).tensors if t.name == "blk.0.attn_norm.weight"
-    )
+    (gain,) = (t.data for t in gguf.GGUFReader(whole).tensors if t.name == "blk.0.attn_norm.weight")
     expected = ((normed * gain.astype(np.float64)) ** 2).sum(axis=0)
     for name in ("attn_q", "attn_k", "attn_v"):
         found = weighed.weights[f"blk.0.{name}.weight"]

@@ -1,4 +1,4 @@
-"""Making formats of the bundled model and comparing them; what is refused before anything is made."""
+"""Formats of the bundled model, made and compared; what is refused before anything is made."""
 
 import json
 import signal
@@ -6,12 +6,21 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from service.cli.__main__ import main
-from workers.models import comparison, making, matrix, quantizing, reporting, speeds, texts
+from workers.models import (
+    calibrating,
+    comparison,
+    making,
+    matrix,
+    quantizing,
+    reporting,
+    speeds,
+    texts,
+)
 from workers.models.shelf import ModelThere
 from workers.models.telling import Lines
 
@@ -45,7 +54,7 @@ def test_formats_are_made_once_and_compared(
     assert 8 < row["bits"] < 9
     assert 0 < row["reading"]["divergence"]["mean"] < 0.05
     assert row["speed"]["decode"]["middle"] > 0
-    assert ElementTree.parse(made["report"]["chart"]).getroot().tag.endswith("svg")
+    assert ET.parse(made["report"]["chart"]).getroot().tag.endswith("svg")
     model = making.shelf().find("bundled-Q8_0")
     assert model.origin == "quantised: bundled-F16 as Q8_0"
     assert model.examined
@@ -83,8 +92,6 @@ def test_formats_are_made_once_and_compared(
 
 
 def weigh(text: Path) -> None:
-    from workers.models import calibrating
-
     told = calibrating.run(Lines(), name="bundled-F16", text=[str(text)], chunks=2)
     assert told["chunks"] == 2
     found = matrix.read(Path(told["path"]))

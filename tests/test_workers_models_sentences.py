@@ -12,7 +12,10 @@ from ingest.tables import DocumentRow, DocumentStatus, PageRow, VersionRow
 from workers.models import sentences, texts
 
 FIRST = "The ferry to Sandholm leaves from the east quay. It waits for nobody at all, ever."
-CHINESE = "使用說明：第一次使用前，請先將水箱裝滿清水，不放咖啡粉。每次使用後，請倒掉剩水並打開上蓋，讓內部風乾。"
+CHINESE = (
+    "使用說明：第一次使用前，請先將水箱裝滿清水，不放咖啡粉。"
+    "每次使用後，請倒掉剩水並打開上蓋，讓內部風乾。"
+)
 
 
 def test_lines_may_break_elsewhere() -> None:

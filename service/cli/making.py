@@ -1,4 +1,4 @@
-"""`lectern models convert`, `imatrix`, `quantize` and `report`: their words, and what came of it."""
+"""`lectern models convert`, `imatrix`, `quantize` and `report`: their words, what came of it."""
 
 import math
 from argparse import ArgumentParser, _SubParsersAction

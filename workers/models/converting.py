@@ -30,7 +30,7 @@ NOISE = re.compile(r"^(INFO|DEBUG|WARNING):|^\s*$|%\|")
 
 
 class TypeUnknown(Refused):
-    """A model is converted to {types}, not to {kind}; `lectern models quantize` goes on from there."""
+    """A model is converted to {types}, not to {kind}: `lectern models quantize` makes the rest."""
 
     code = "type_unknown"
 
