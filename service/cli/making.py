@@ -72,6 +72,14 @@ def _add_report(report: ArgumentParser) -> None:
     report.add_argument("--chunks", type=int, help="of 512 tokens to read (default: all)")
 
 
+def beside(name: str, report: Told) -> str:
+    """How a model reads beside the one that it was made from, in a line."""
+    return (
+        f"{name}: KL divergence {report['divergence']:.4f} from {report['against']}, "
+        f"{report['agreement']:.1%} the same likeliest token"
+    )
+
+
 def _converted(screen: Screen, told: Told) -> None:
     licence = told["licence"] or "not told"
     screen.line(f"{told['name']}: {told['size'] / GB:.2f} GB, licence {licence}")

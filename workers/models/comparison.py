@@ -1,13 +1,11 @@
 """What formats of a model cost and lose, beside the model that they were made from."""
 
 import hashlib
-import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from workers.engine import parts
@@ -17,13 +15,11 @@ from workers.engine.header import header
 from workers.engine.machine import machine
 from workers.engine.profile import Profile
 from workers.engine.quality import KEPT, SCORED, Figure, Reading, Reference
-from workers.models import making, matrix, speeds
+from workers.models import making, matrix, reports, speeds
 from workers.models.shelf import SPARE_BYTES, DiskTooSmall
 from workers.models.speeds import Speed
 from workers.models.telling import Tell
 
-#: Beside a model that was compared: how it reads, so that it is read once only.
-REPORT = "report.json"
 #: What reading takes beside the weights: odds of a chunk as floats, several times.
 ROOM_BYTES = 2 << 30
 #: Characters that a token stands for at least, on average.
@@ -113,8 +109,7 @@ def _row(name: str, loss: Figure, reading: Reading | None, speed: Speed) -> Row:
 
 def _readings(asked: Question, tell: Tell) -> tuple[Figure, dict[str, Reading]]:
     """The base's loss, and how each of the others reads."""
-    keys = {name: _key(asked, name) for name in asked.names}
-    known = {name: found for name in asked.names if (found := _known(name, keys[name]))}
+    known = {name: found for name in asked.names if (found := _known(name, _key(asked, name)))}
     missing = [name for name in asked.names if name not in known]
     losses = [loss for loss, _ in known.values()]
     if missing or not losses:
@@ -125,7 +120,7 @@ def _readings(asked: Question, tell: Tell) -> tuple[Figure, dict[str, Reading]]:
                 reading = reference.compare(
                     making.file_of(name), lambda d, t, n=name: tell(f"reading with {n}", d, t)
                 )
-                _keep(name, keys[name], reference.loss, reading)
+                _keep(asked, name, reference.loss, reading)
                 known[name] = reference.loss, reading
     return losses[0], {name: reading for name, (_, reading) in known.items()}
 
@@ -160,22 +155,20 @@ def _key(asked: Question, name: str) -> dict[str, Any]:
 
 
 def _known(name: str, key: Mapping[str, Any]) -> tuple[Figure, Reading] | None:
+    told = reports.read(making.shelf().place(name))
+    if told.get("key") != key:
+        return None
     try:
-        told = json.loads((making.shelf().place(name) / REPORT).read_text())
-        if told["key"] != key:
-            return None
         fields = {
             field: Figure(**value) if isinstance(value, dict) else value
             for field, value in told["reading"].items()
         }
         return Figure(**told["loss"]), Reading(**fields)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         return None
 
 
-def _keep(name: str, key: Mapping[str, Any], loss: Figure, reading: Reading) -> None:
-    if name == making.BUNDLED:
-        return
-    told = {"key": dict(key), "loss": asdict(loss), "reading": asdict(reading)}
-    path: Path = making.shelf().place(name) / REPORT
-    path.write_text(json.dumps(told, indent=1))
+def _keep(asked: Question, name: str, loss: Figure, reading: Reading) -> None:
+    if name != making.BUNDLED:
+        told = {"against": asked.base, "loss": asdict(loss), "reading": asdict(reading)}
+        reports.keep(making.shelf().place(name), told | {"key": _key(asked, name)})
