@@ -1,4 +1,4 @@
-"""llama-server from the llama.cpp source inside the installed llama-cpp-python's distribution.
+"""llama.cpp's own programs, from the source inside the installed llama-cpp-python's distribution.
 
 The very source that Lectern's engine is made of, compiled with the same flags: what differs is
 what we measure. Built once, into `.venv/peers/`.
@@ -7,14 +7,13 @@ what we measure. Built once, into `.venv/peers/`.
 import shutil
 import subprocess
 import sys
-import tarfile
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.errors import PeerMissing
+from workers.models.source import DISTRIBUTION, PEERS, SourceMissing, llama_cpp
 
-PEERS = Path(sys.prefix) / "peers"
-DISTRIBUTION = "llama-cpp-python"
 FLAGS = (
     "-DCMAKE_BUILD_TYPE=Release",
     "-DGGML_NATIVE=ON",
@@ -29,38 +28,34 @@ FLAGS = (
 
 
 def llama_server() -> Path:
-    """The program, built when it is not there yet. Raises PeerMissing."""
-    place = PEERS / f"llama-server-{version(DISTRIBUTION)}"
-    if not place.is_file():
-        _build(_source(), place)
-    return place
+    """The server, built when it is not there yet. Raises PeerMissing."""
+    return programs("llama-server")[0]
 
 
-def _source() -> Path:
-    name = f"{DISTRIBUTION.replace('-', '_')}-{version(DISTRIBUTION)}"
-    source = PEERS / "source" / name
-    if not source.is_dir():
-        archive = source.parent / f"{name}.tar.gz"
-        if not archive.is_file():
-            wanted = f"{DISTRIBUTION}=={version(DISTRIBUTION)}"
-            pip = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check"]
-            options = ["--no-deps", "--no-binary", DISTRIBUTION, "--dest", str(source.parent)]
-            _run([*pip, *options, wanted], "downloading the source of llama.cpp")
-        with tarfile.open(archive) as packed:
-            packed.extractall(source.parent, filter="data")
-    return source / "vendor" / "llama.cpp"
+def programs(*names: str) -> list[Path]:
+    """Some of llama.cpp's programs; those that are not there yet are built. Raises PeerMissing."""
+    places = {name: PEERS / f"{name}-{version(DISTRIBUTION)}" for name in names}
+    missing = {name: place for name, place in places.items() if not place.is_file()}
+    if missing:
+        try:
+            source = llama_cpp(_tell)
+        except SourceMissing as error:
+            raise PeerMissing(str(error)) from error
+        _build(source, missing)
+    return list(places.values())
 
 
-def _build(source: Path, place: Path) -> None:
-    cmake, folder = _program("cmake"), PEERS / "build"
+def _build(source: Path, places: Mapping[str, Path]) -> None:
+    cmake, folder, what = _program("cmake"), PEERS / "build", ", ".join(places)
     generator = ["-G", "Ninja"] if shutil.which("ninja") else []
     configure = [cmake, "-S", str(source), "-B", str(folder), *generator, *FLAGS]
-    _run(configure, "configuring llama-server")
-    compile_it = [cmake, "--build", str(folder), "--target", "llama-server", "--parallel"]
-    _run(compile_it, "compiling llama-server (5 to 15 minutes, once)")
-    part = place.with_suffix(".part")
-    shutil.copy2(folder / "bin" / "llama-server", part)
-    part.replace(place)
+    _run(configure, f"configuring {what}")
+    compile_them = [cmake, "--build", str(folder), "--parallel", "--target", *places]
+    _run(compile_them, f"compiling {what} (5 to 15 minutes, once)")
+    for name, place in places.items():
+        part = place.with_suffix(".part")
+        shutil.copy2(folder / "bin" / name, part)
+        part.replace(place)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -72,8 +67,12 @@ def _program(name: str) -> str:
     return found
 
 
+def _tell(doing: str, _done: float = 0, _total: float | None = None) -> None:
+    print(f"· {doing}", file=sys.stderr, flush=True)
+
+
 def _run(command: list[str], what: str) -> None:
-    print(f"· {what}", file=sys.stderr, flush=True)
+    _tell(what)
     PEERS.mkdir(parents=True, exist_ok=True)
     log = PEERS / "build.log"
     with log.open("ab") as into:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from service.cli import using
+from service.cli import making, using
 from service.cli.screen import Screen, cells
 
 GB, KIB = 1e9, 1024
@@ -25,6 +25,9 @@ def installed(screen: Screen, told: Told) -> None:
         table.add_row(*_row(mark, each["name"], facts, each["origin"], each["licence"]))
     screen.show(table)
     screen.line("fits: what it takes as the settings are, of what is free now; `show` has the sum")
+    for each in told["models"]:
+        if each["report"]:
+            screen.line(making.beside(each["name"], each["report"]))
     for name in told["begun"]:
         screen.line(
             f"{name} was begun; `models pull` goes on with it, `models rm {name}` removes it"
@@ -181,4 +184,5 @@ SHOWN: Mapping[str, Callable[[Screen, Told], None]] = {
     "export": exported,
     "rm": removed,
     "use": using.show,
+    **making.MADE,
 }

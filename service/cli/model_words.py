@@ -3,6 +3,8 @@
 from argparse import SUPPRESS, ArgumentParser, _SubParsersAction
 from pathlib import Path
 
+from service.cli.making import add_making
+
 
 def add_models(models: ArgumentParser) -> None:
     """Every action, each with its own words; `list` goes without saying."""
@@ -30,6 +32,7 @@ def add_models(models: ArgumentParser) -> None:
     which.add_argument("name", nargs="?", metavar="NAME", help="of a model here, or: bundled")
     which.add_argument("--path", metavar="FILE", help="a GGUF file that lies elsewhere")
     use.add_argument("--no-wait", action="store_true", help="do not wait until it works")
+    add_making(actions, shared)
 
 
 def _about_one(

@@ -47,7 +47,9 @@ def run(arguments: Namespace) -> int:
 
 
 def _from(caller: Path, value: Any) -> Any:
-    """A path as it is meant in the folder that the command was given in."""
+    """A path, or each of several, as it is meant in the folder that the command was given in."""
+    if isinstance(value, list):
+        return [_from(caller, one) for one in value]
     return str(caller.absolute() / value.expanduser()) if isinstance(value, Path) else value
 
 

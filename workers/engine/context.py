@@ -52,10 +52,17 @@ class Row:
 class Context:
     """KV memory and compute buffers over a model."""
 
-    def __init__(self, model: Model, shape: Shape) -> None:
-        """Allocate the context. Raises ModelUnusable when llama.cpp refuses."""
+    def __init__(self, model: Model, shape: Shape, observed_by: Any = None) -> None:
+        """Allocate the context. Raises ModelUnusable when llama.cpp refuses.
+
+        `observed_by`, a `ggml_backend_sched_eval_callback`, is called for every node of the graph.
+        """
         self.shape = shape
-        self.handle = llama.llama_init_from_model(model.handle, _params(shape))
+        self._observed_by = observed_by  # kept: llama.cpp only borrows the pointer
+        params = _params(shape)
+        if observed_by is not None:
+            params.cb_eval = observed_by
+        self.handle = llama.llama_init_from_model(model.handle, params)
         if not self.handle:
             raise ModelUnusable(path=model.path, reason="its context could not be allocated")
         self._memory = llama.llama_get_memory(self.handle)

@@ -17,6 +17,10 @@ COMMANDS: Mapping[str, str] = {
     "pull": "workers.models.pulling:run",
     "export": "workers.models.carrying:export",
     "import": "workers.models.carrying:take_in",
+    "convert": "workers.models.converting:run",
+    "imatrix": "workers.models.calibrating:run",
+    "quantize": "workers.models.quantizing:run",
+    "report": "workers.models.reporting:run",
     "rm": "workers.models.removing:run",
     "use": "workers.models.using:run",
 }

@@ -8,7 +8,7 @@ from ingest.settings import settings as ingest_settings
 from workers.engine.bundle import bundled
 from workers.engine.gguf import Long, read
 from workers.engine.parts import parts
-from workers.models import admission
+from workers.models import admission, reports
 from workers.models.examining import examine as examined
 from workers.models.facts import about
 from workers.models.ledger import Ledger
@@ -76,7 +76,8 @@ def _path(name: str) -> Path:
 
 
 def _told(one: Shelved) -> dict[str, Any]:
-    return asdict(one) | {"folder": str(one.folder), "examined": dict(one.examined)}
+    plain = {"folder": str(one.folder), "examined": dict(one.examined)}
+    return asdict(one) | plain | {"report": reports.summary(one.folder)}
 
 
 def _shown(value: Any) -> Any:
