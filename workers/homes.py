@@ -73,6 +73,7 @@ def settle(*, claims: bool = True) -> Home:
         log.warning("numa_not_settled", nodes=wanted, error=str(error))
         return Home(None, bound=False)
     bound = numa.set_policy(Policy.PREFERRED, [node])
+    numa.fetch(node, {each.number for each in machine.nodes} - {node})
     return Home(node, bound, claim[1] if claim else None)
 
 

@@ -1,9 +1,9 @@
 """Where the kernel puts the memory of this process: its policy, and what came of it.
 
-set_mempolicy(2) and get_mempolicy(2) are asked by number, because libnuma is not everywhere;
-numa(7) describes /proc/self/numa_maps. A container may forbid both calls (Docker does, without
-CAP_SYS_NICE): then pages still go to the node of the core that touches them first, which is enough
-for a process that was pinned before it loaded anything.
+set_mempolicy(2), get_mempolicy(2) and migrate_pages(2) are asked by number, because libnuma is not
+everywhere; numa(7) describes /proc/self/numa_maps. A container may forbid them (Docker does,
+without CAP_SYS_NICE): then pages still go to the node of the core that touches them first, which is
+enough for a process that was pinned before it loaded anything.
 """
 
 import ctypes
@@ -18,13 +18,13 @@ from pathlib import Path
 
 from workers.engine.topology import ROOT
 
-#: Numbers of set_mempolicy and get_mempolicy, by machine.
+#: Numbers of set_mempolicy, get_mempolicy and migrate_pages, by machine.
 CALLS = {
-    "x86_64": (238, 239),
-    "aarch64": (237, 236),
-    "riscv64": (237, 236),
-    "ppc64le": (261, 260),
-    "s390x": (270, 269),
+    "x86_64": (238, 239, 256),
+    "aarch64": (237, 236, 238),
+    "riscv64": (237, 236, 238),
+    "ppc64le": (261, 260, 258),
+    "s390x": (270, 269, 287),
 }
 #: Nodes that a mask has room for: as many as any kernel is built for.
 NODES = 1024
@@ -58,10 +58,12 @@ class Placed:
 
 def set_policy(policy: Policy, nodes: Collection[int] = ()) -> bool:
     """For pages this thread, and those it starts from now on, touch first. False: refused."""
-    mask = Mask()
-    for node in nodes:
-        mask[node // LONG_BITS] |= 1 << node % LONG_BITS
-    return _call(0, ctypes.c_long(policy), mask if nodes else None, ROOM if nodes else None)
+    return _call(0, ctypes.c_long(policy), _mask(nodes) if nodes else None, ROOM if nodes else None)
+
+
+def fetch(node: int, others: Collection[int]) -> None:
+    """Bring what this process has on other nodes: what was there before it had a policy."""
+    _call(2, None, ROOM, _mask(others), _mask([node]))
 
 
 def policy() -> tuple[Policy, tuple[int, ...]] | None:
@@ -115,6 +117,13 @@ def placed(root: Path = ROOT) -> Placed | None:
     return Placed(dict(found))
 
 
+def _mask(nodes: Collection[int]) -> ctypes.Array[ctypes.c_ulong]:
+    mask = Mask()
+    for node in nodes:
+        mask[node // LONG_BITS] |= 1 << node % LONG_BITS
+    return mask
+
+
 def _pages(words: list[str]) -> Counter[int]:
     """Bytes by node of one mapping: `anon=3 dirty=3 N0=2 N1=1 kernelpagesize_kB=4`."""
     told = dict(word.partition("=")[::2] for word in words)
@@ -131,4 +140,4 @@ def _call(which: int, *arguments: object) -> bool:
     if numbers is None or os.name != "posix":
         return False
     libc = ctypes.CDLL(None, use_errno=True)
-    return int(libc.syscall(ctypes.c_long(numbers[which]), *arguments)) == 0
+    return int(libc.syscall(ctypes.c_long(numbers[which]), *arguments)) >= 0
