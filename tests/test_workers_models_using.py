@@ -18,7 +18,9 @@ from workers.settings import Settings, settings
 
 
 @pytest.fixture
-def shelf(data_folder: Path) -> Shelf:
+def shelf(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    """With one model that is a header and no weights: so it is not loaded, which others try."""
+    monkeypatch.setattr(using.admission, "admit", lambda *_: None)
     made = Shelf.within(data_folder)
     place = made.prepare("small", 4)
     gguf(place / "small.gguf", SIZES)

@@ -32,6 +32,8 @@ def installed(screen: Screen, told: Told) -> None:
         screen.line(
             f"{name} was begun; `models pull` goes on with it, `models rm {name}` removes it"
         )
+    if told["in_use"] and told["in_use"] not in {each["name"] for each in told["models"]}:
+        screen.line(f"in use: {told['in_use']}")
     if told["fixed"]:
         screen.line(f"LECTERN_MODEL goes before: {told['fixed']}")
 

@@ -30,7 +30,7 @@ def add_models(models: ArgumentParser) -> None:
     use = actions.add_parser("use", parents=[shared], help="have the workers load another model")
     which = use.add_mutually_exclusive_group(required=True)
     which.add_argument("name", nargs="?", metavar="NAME", help="of a model here, or: bundled")
-    which.add_argument("--path", metavar="FILE", help="a GGUF file that lies elsewhere")
+    which.add_argument("--path", type=Path, metavar="FILE", help="a GGUF file that lies elsewhere")
     use.add_argument("--no-wait", action="store_true", help="do not wait until it works")
     add_making(actions, shared)
 

@@ -32,7 +32,7 @@ def run(arguments: Namespace) -> int:
         if name not in OURS
     }
     if action == "use":
-        words |= using.words(arguments)
+        words |= using.words()
     screen = Screen(arguments.json)
     with screen.progress() as progress:
         command = [sys.executable, *PROGRAM, action, json.dumps(words)]

@@ -5,7 +5,6 @@ The wish is written by the workers' side, which looks at the file; here it is wa
 
 import time
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
 from rich.progress import Progress
@@ -20,13 +19,9 @@ from workers.models.wishes import News, Stage, Wishes
 POLL_S = 0.2
 
 
-def words(arguments: Namespace) -> dict[str, Any]:
-    """What the workers' side must know besides: whether somebody is there to change the model.
-
-    A path is told as seen from where the command was given.
-    """
-    path = arguments.path and str(Path(arguments.caller, Path(arguments.path).expanduser()))
-    return {"path": path, "running": running(library_settings().data) is not None}
+def words() -> dict[str, Any]:
+    """What the workers' side must know besides: whether somebody is there to change the model."""
+    return {"running": running(library_settings().data) is not None}
 
 
 def followed(
