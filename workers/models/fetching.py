@@ -74,9 +74,7 @@ def fetch(remote: Remote, target: Path, tell: Tell) -> str:
     return _sealed(remote, part, target, tell)
 
 
-def _append(
-    client: httpx.Client, remote: Remote, part: Path, hear: Callable[[int], None]
-) -> None:
+def _append(client: httpx.Client, remote: Remote, part: Path, hear: Callable[[int], None]) -> None:
     """What is missing, as far as it comes."""
     have = _size(part)
     asked = PLAIN | remote.headers | ({"Range": f"bytes={have}-"} if have else {})

@@ -15,6 +15,7 @@ from workers.engine import memory, weights
 from workers.engine import profile as profiles
 from workers.engine.header import header
 from workers.errors import MemoryTooSmall
+from workers.models.admission import require_allowed
 from workers.models.shelf import BUNDLED, Shelf
 from workers.models.telling import Tell
 from workers.models.wishes import Wish, Wishes
@@ -34,13 +35,15 @@ def run(
 ) -> dict[str, Any]:
     """`running`: whether a launcher is there to change it; else the next start takes it.
 
-    Raises ModelFixed, ModelNotShelved, ModelMissing, ModelUnusable or MemoryTooSmall.
+    Raises ModelFixed, ModelNotShelved, ModelNotAllowed, ModelMissing, ModelUnusable or
+    MemoryTooSmall.
     """
     _require_choice()
     folder = models_folder(ingest_settings().data)
     shelf, chosen = Shelf(folder), _chosen(name, path)
     tell(f"examining {chosen or BUNDLED}")
     new = settings().model_copy(update={"model": _file(shelf, chosen)})
+    require_allowed(weights.source(new.model), new)
     needed, context = _weighed(new)
     told = {"model": chosen or BUNDLED, "was": shelf.in_use() or BUNDLED, "context": context}
     if not running:
