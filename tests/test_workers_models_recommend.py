@@ -119,7 +119,7 @@ def test_by_command(data_folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert main(words) == 0
     shown = capsys.readouterr().out
     assert "./lectern models pull" in shown
-    assert "KV (10 sequences of 4096 tokens)" in shown
+    assert "(10 sequences of 4096 tokens)" in shown
     assert main(["models", "recommend", "--all"]) == 0
     assert "deepseek-r1" in capsys.readouterr().out
     assert main(["models", "recommend", "--memory", "0.1"]) == 0

@@ -20,9 +20,7 @@ def installed(screen: Screen, told: Told) -> None:
     table.add_row(*_row("" if told["in_use"] else "✓", "bundled", bundled, bundled["path"], ""))
     for each in told["models"]:
         mark = "✓" if each["name"] == told["in_use"] else ""
-        size = sum(file["size"] for file in each["files"])
-        facts = each["facts"] | {"size": size}
-        table.add_row(*_row(mark, each["name"], facts, each["origin"], each["licence"]))
+        table.add_row(*_row(mark, each["name"], each["facts"], each["origin"], each["licence"]))
     screen.show(table)
     screen.line("fits: what it takes as the settings are, of what is free now; `show` has the sum")
     for each in told["models"]:
@@ -41,12 +39,11 @@ def installed(screen: Screen, told: Told) -> None:
 def _row(mark: str, name: str, facts: Told, origin: str, licence: str) -> Any:
     if "error" in facts:
         return cells(mark, name, "", "", "", "", "", "no", licence, facts["error"])
-    size = facts.get("size")
     return cells(
         mark,
         name,
         facts["format"],
-        f"{size / GB:.1f}" if size else "",
+        f"{facts['size'] / GB:.1f}",
         f"{facts['context']:,}",
         _kv(facts),
         _rates(facts),

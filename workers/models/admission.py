@@ -27,20 +27,32 @@ def admit(path: Path, settings: Settings) -> None:
 
     Raises ModelNotAllowed, AllowListUnusable, ModelMissing or ModelUnusable.
     """
-    ledger = Ledger(models_folder(ingest_settings().data))
-    files = parts.parts(path)
-    if allowed.allowed(settings.model_allow) is not None:
-        allowed.require(settings.model_allow, ((file, ledger.sha256(file)) for file in files))
+    require_allowed(path, settings)
     # What was installed with Lectern is no stranger.
     if path.resolve() == bundle.bundled().resolve():
         return
-    known = [ledger.examined(file).get("library") for file in files]
+    ledger = _ledger()
+    known = [ledger.examined(file).get("library") for file in parts.parts(path)]
     if set(known) != {version(LIBRARY)}:  # another one may well crash
         log.info("examining", model=path.name, what="loading it in a child process, once")
         learn(ledger, path, examine(path))
+
+
+def require_allowed(path: Path, settings: Settings) -> None:
+    """Raise unless the operator's list, if there is one, has all files of `path`.
+
+    Raises ModelNotAllowed, AllowListUnusable, ModelMissing or ModelUnusable.
+    """
+    if allowed.allowed(settings.model_allow) is not None:
+        ledger, files = _ledger(), parts.parts(path)
+        allowed.require(settings.model_allow, ((file, ledger.sha256(file)) for file in files))
 
 
 def learn(ledger: Ledger, path: Path, examined: Mapping[str, Any]) -> None:
     """Remember what an examination of `path` found, until one of its files changes."""
     for file in parts.parts(path):
         ledger.learn(file, examined=dict(examined))
+
+
+def _ledger() -> Ledger:
+    return Ledger(models_folder(ingest_settings().data))

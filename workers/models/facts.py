@@ -43,6 +43,7 @@ def about(path: Path, settings: Settings) -> dict[str, Any]:
         return {"error": str(error)}
     measured = profiles.measured(path)
     return {
+        "size": told.file_bytes,
         "format": told.format,
         "architecture": told.architecture,
         "title": told.name,
