@@ -43,14 +43,14 @@ def test_formats_are_made_once_and_compared(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short = tmp_path / "held.txt"
-    short.write_text(texts.HELD_OUT.read_text()[:4_000])
+    short.write_text(texts.HELD_OUT.read_text()[:6_000])
     monkeypatch.setattr(texts, "HELD_OUT", short)
     assert quantize("bundled", "F16") == {"made": ["bundled-F16"], "fresh": 1, "report": None}
     made = quantize("bundled-F16", "q8_0")
     assert made["made"] == ["bundled-Q8_0"]
     base, row = made["report"]["rows"]
     assert (base["name"], row["name"]) == ("bundled-F16", "bundled-Q8_0")
-    assert base["bits"] == 16
+    assert base["bits"] == pytest.approx(16, abs=0.1)
     assert 8 < row["bits"] < 9
     assert 0 < row["reading"]["divergence"]["mean"] < 0.05
     assert row["speed"]["decode"]["middle"] > 0

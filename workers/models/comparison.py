@@ -22,8 +22,6 @@ from workers.models.telling import Tell
 
 #: What reading takes beside the weights: odds of a chunk as floats, several times.
 ROOM_BYTES = 2 << 30
-#: Characters that a token stands for at least, on average.
-DENSEST = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +127,8 @@ def _readings(asked: Question, tell: Tell) -> tuple[Figure, dict[str, Reading]]:
 def _reference(asked: Question, tell: Tell) -> Iterator[Reference]:
     path, folder = making.file_of(asked.base), making.shelf().folder
     folder.mkdir(parents=True, exist_ok=True)
-    most = asked.chunks or len(asked.words) // (CHUNK * DENSEST) + 1
+    # No token stands for less than a byte.
+    most = asked.chunks or len(asked.words.encode(errors="replace")) // CHUNK + 1
     needed = most * SCORED * header(path).vocabulary * KEPT.itemsize
     free = shutil.disk_usage(folder).free
     if free - needed < SPARE_BYTES:

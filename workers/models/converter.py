@@ -6,13 +6,16 @@ with code of its own is converted without it where transformers knows another wa
 where not. What would open a connection fails.
 """
 
+import ctypes
 import runpy
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from transformers import dynamic_module_utils as foreign
 
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  #: prctl(2)
 #: Python's names for what leaves this process (https://docs.python.org/3/library/audit_events.html).
 NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.sendto")
 DECIDES, LOADS = "resolve_trust_remote_code", "get_class_from_dynamic_module"
@@ -21,6 +24,9 @@ DECIDES, LOADS = "resolve_trust_remote_code", "get_class_from_dynamic_module"
 def main() -> None:
     """Convert. The exit status and the words on standard error are the converter's."""
     script, folder, target, kind = sys.argv[1:]
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # it ends with who asked for it
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     sys.addaudithook(_stay)
     _trust_nothing()
     sys.argv = [script, folder, "--outfile", target, "--outtype", kind.lower()]
