@@ -67,7 +67,7 @@ def _program(name: str) -> str:
     return found
 
 
-def _tell(doing: str, _done: float = 0, _total: float | None = None) -> None:
+def _tell(doing: str, done: float = 0, total: float | None = None) -> None:  # noqa: ARG001 - see Tell
     print(f"· {doing}", file=sys.stderr, flush=True)
 
 

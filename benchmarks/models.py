@@ -11,11 +11,11 @@ from pathlib import Path
 import llama_cpp.llama_cpp as llama
 import numpy as np
 
-from benchmarks.build import PEERS
 from benchmarks.errors import PeerMissing
 from ingest.settings import settings as library_settings
 from workers.engine import weights
 from workers.engine.profile import profile_for
+from workers.models.source import PEERS
 from workers.settings import Settings, models_folder
 
 LAYERS, WIDTH, HIDDEN, HEADS, KV_HEADS = 16, 2_048, 8_192, 32, 8

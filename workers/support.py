@@ -142,10 +142,12 @@ def _stands(wanted: Tokens, place: int, found: Sequence[_Held]) -> bool:
     """
     there = [held for held in found if wanted[place] in held.tokens]
     company = _company(wanted, place)
-    return any(len(found) == 1 or not company or company & {*held.tokens} for held in there)
+    return any(
+        len(found) == 1 or not company or company.intersection(held.tokens) for held in there
+    )
 
 
-def _company(tokens: Tokens, place: int) -> set[str]:
+def _company(tokens: Tokens, place: int) -> frozenset[str]:
     """The nearest words on either side that tell something and are no numbers.
 
     A day or a year beside a month has no other company: the year of another date is not its own.
@@ -155,7 +157,7 @@ def _company(tokens: Tokens, place: int) -> set[str]:
         return months
     sides = (reversed(tokens[:place]), tokens[place + 1 :])
     nearest = (next(filter(_tells, side), None) for side in sides)
-    return {token for token in nearest if token is not None}
+    return frozenset(token for token in nearest if token is not None)
 
 
 def _tells(token: str) -> bool:

@@ -12,8 +12,8 @@ from typing import Any
 
 from benchmarks import models
 from benchmarks.apart import apart
-from benchmarks.build import PEERS
 from benchmarks.errors import PeerMissing
+from workers.models.source import PEERS
 
 DTYPES = {"float32": "F32", "bfloat16": "BF16"}
 

@@ -133,7 +133,7 @@ def turns(field: Sequence[Entrant], sizes: Sizes, threads: int) -> Iterator[Run]
 def _prompts(sizes: Sizes, number: int) -> dict[str, Any]:
     made = random.Random(number)
     lengths = {"short": sizes.short, "long": sizes.long}
-    prompts = [
+    prompts: list[dict[str, Any]] = [
         {"kind": kind, "ids": made.choices(IDS, k=length)}
         for kind, length in lengths.items()
         for _ in range(sizes.each + 1)  # the first of a kind warms, for both

@@ -98,7 +98,8 @@ class _Transformers:
             attn_implementation="sdpa",
             low_cpu_mem_usage=True,
             local_files_only=True,
-        ).eval()
+        )
+        self._model.eval()
 
     def answer(self, prompt: Sequence[int], tokens: int) -> Told:
         """A loop of our own: `generate` does the same and takes longer for each token."""

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from workers.engine import parts
 from workers.engine.chunks import CHUNK
 from workers.engine.fingerprint import fingerprint
 from workers.engine.header import header
+from workers.engine.importance import Importance
 from workers.engine.machine import machine
 from workers.engine.profile import Profile
 from workers.engine.quality import KEPT, SCORED, Figure, Reading, Reference
@@ -77,7 +79,7 @@ def seen(names: Sequence[str]) -> frozenset[int]:
     return frozenset[int]().union(*(one.sentences for one in found if one is not None))
 
 
-def matrix_of(name: str) -> matrix.Importance | None:
+def matrix_of(name: str) -> Importance | None:
     """What a model was made with."""
     path = making.shelf().place(name) / making.MATRIX
     return matrix.read(path) if making.how(name).get("matrix") else None
@@ -116,7 +118,7 @@ def _readings(asked: Question, tell: Tell) -> tuple[Figure, dict[str, Reading]]:
             for name in missing:
                 tell(f"reading with {name}")
                 reading = reference.compare(
-                    making.file_of(name), lambda d, t, n=name: tell(f"reading with {n}", d, t)
+                    making.file_of(name), partial(tell, f"reading with {name}")
                 )
                 _keep(asked, name, reference.loss, reading)
                 known[name] = reference.loss, reading
@@ -158,7 +160,7 @@ def _known(name: str, key: Mapping[str, Any]) -> tuple[Figure, Reading] | None:
     if told.get("key") != key:
         return None
     try:
-        fields = {
+        fields: dict[str, Any] = {
             field: Figure(**value) if isinstance(value, dict) else value
             for field, value in told["reading"].items()
         }

@@ -6,7 +6,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from ingest.errors import LecternError, Refused
 from workers.models import making, source
@@ -99,7 +99,7 @@ def _convert(found: Checkpoint, name: str, kind: str, tell: Tell) -> None:
             )
 
 
-def _listen(stream: BinaryIO, name: str, tell: Tell) -> str:
+def _listen(stream: IO[bytes], name: str, tell: Tell) -> str:
     """Its progress as ours; returns what it complained about last."""
     last = deque[str](maxlen=LAST_LINES)
     for line in _lines(stream):
@@ -110,7 +110,7 @@ def _listen(stream: BinaryIO, name: str, tell: Tell) -> str:
     return " / ".join(last)
 
 
-def _lines(stream: BinaryIO) -> Iterator[str]:
+def _lines(stream: IO[bytes]) -> Iterator[str]:
     """As they come; a bar's end with a carriage return."""
     rest = b""
     while block := stream.read1(1 << 16) if hasattr(stream, "read1") else stream.read(1):

@@ -60,12 +60,16 @@ def measure(paths: Sequence[Path], profile: Profile, tell: Tell) -> list[Speed]:
 
 def _timed(path: Path, profile: Profile) -> dict[str, float]:
     """Seconds per token."""
-    child = Child(path, Setup(profile.weights, profile.repack, profile.wait_policy))
+    setup = Setup(
+        profile.weights, profile.repack, profile.mmap, profile.gpu_layers, profile.wait_policy
+    )
+    child = Child(path, setup)
     try:
         return child.ask(
             {
                 "threads": profile.threads,
                 "prefill_threads": profile.prefill_threads,
+                "batch_tokens": profile.step_tokens,
                 "ubatch_tokens": profile.ubatch_tokens,
                 "flash_attention": profile.flash_attention,
                 "kv_type": profile.kv_type,
