@@ -142,9 +142,9 @@ def _stands(wanted: Tokens, place: int, found: Sequence[_Held]) -> bool:
     """
     there = [held for held in found if wanted[place] in held.tokens]
     company = _company(wanted, place)
-    return any(
-        len(found) == 1 or not company or company.intersection(held.tokens) for held in there
-    )
+    if len(found) == 1 or not company:
+        return bool(there)
+    return any(company.intersection(held.tokens) for held in there)
 
 
 def _company(tokens: Tokens, place: int) -> frozenset[str]:

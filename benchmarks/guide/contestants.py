@@ -99,7 +99,7 @@ class _Transformers:
             low_cpu_mem_usage=True,
             local_files_only=True,
         )
-        self._model.eval()
+        self._model.eval()  # type: ignore[no-untyped-call]
 
     def answer(self, prompt: Sequence[int], tokens: int) -> Told:
         """A loop of our own: `generate` does the same and takes longer for each token."""
