@@ -164,6 +164,9 @@ class MemoryEngine:
         self.on_request: Callable[[], None] = lambda: None
         self.figures = Load(*[0] * len(fields(Load)))
 
+    def lost(self) -> None:
+        """It stands on this host alone."""
+
     def load(self) -> Load:
         return self.figures
 

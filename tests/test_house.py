@@ -126,7 +126,7 @@ def test_modules_are_small_and_named_for_what_they_hold() -> None:
 def test_every_fault_of_the_list_has_a_test() -> None:
     listed = re.findall(r"^\| (\d+) \|", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
     numbers = list(map(int, listed))
-    assert numbers == list(range(1, 25))
+    assert numbers == list(range(1, 26))
     tried = {number for path in (ROOT / "tests").glob("test_*.py") for number in faults_in(path)}
     assert sorted(tried) == numbers
 
@@ -183,7 +183,7 @@ def compose() -> dict[str, Any]:
 
 def test_compose_names_the_parts() -> None:
     parts = compose()["services"]
-    assert set(parts) == {"service", "worker", "migrate", "redis", "chroma", "database"}
+    assert set(parts) == {"service", "worker", "rpc", "migrate", "redis", "chroma", "database"}
     ours = [parts[name] for name in ("service", "worker", "migrate")]
     assert len({part["image"] for part in ours}) == 1
     for part in ours:
@@ -196,6 +196,18 @@ def test_compose_names_the_parts() -> None:
     assert "noeviction" in parts["redis"]["command"][2]
     for name in ("service", "redis", "chroma", "database"):
         assert parts[name]["healthcheck"]["test"]
+
+
+def test_compose_lends_to_the_worker_alone() -> None:
+    loaded = compose()
+    lender = loaded["services"]["rpc"]
+    assert loaded["networks"]["rpc"] == {"internal": True}
+    beside = {n for n, part in loaded["services"].items() if "rpc" in part.get("networks", ())}
+    assert beside == {"rpc", "worker"}
+    assert lender["profiles"] == ["rpc"]
+    assert set(lender["environment"]) == {"LECTERN_DATA"}
+    assert (lender["env_file"], lender["volumes"]) == ([], ["rpc:/data"])
+    assert "--open-to-anyone" not in str(lender["command"])
 
 
 def test_compose_publishes_one_port_on_loopback() -> None:

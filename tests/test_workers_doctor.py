@@ -2,12 +2,14 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fleet import free_port
 
 from workers import doctor
 from workers.engine import drift, library, memory, profile, weights
@@ -101,3 +103,19 @@ def test_memory_that_is_too_small_is_a_warning(monkeypatch: pytest.MonkeyPatch) 
     checks = {check["name"]: check for check in doctor.examine(Settings())["checks"]}
     assert checks["engine memory"]["verdict"] == "warn"
     assert "free" in checks["engine memory"]["found"]
+
+
+def test_hosts_are_asked_one_by_one(model_file: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        away = free_port()
+        servers = f"127.0.0.1:{busy.getsockname()[1]},127.0.0.1:{away}"
+        found = doctor.examine(Settings(model=str(model_file), rpc_servers=servers))
+    lines = [(one["verdict"], one["found"]) for one in found["checks"] if "RPC" in one["name"]]
+    assert [verdict for verdict, _ in lines] == ["ok", "fail"]
+    assert "serves somebody" in lines[0][1]
+    assert "refused" in lines[1][1]
+    told = {one["name"]: one["found"] for one in found["checks"]}
+    assert "not known" in told["engine memory"]
+    assert "not measured" in told["engine profile"]
+    wrong = doctor.examine(Settings(model=str(model_file), rpc_servers="a:b"))
+    assert "fail" in {one["verdict"] for one in wrong["checks"] if one["name"] == "RPC hosts"}

@@ -9,8 +9,8 @@ from sqlalchemy import update
 from ingest import library
 from ingest.database import now, reading, writing
 from ingest.passages import Scope
-from workers import jobs, lifecycle, steps, submit
-from workers.errors import JobNotFound
+from workers import fleet, jobs, lifecycle, steps, submit
+from workers.errors import JobNotFound, RpcHostAway
 from workers.fleet import WORKER_SILENT_SECONDS
 from workers.jobs import Job, JobFilter
 from workers.states import JobKind, JobStatus, StepStatus
@@ -139,6 +139,22 @@ def test_a_queued_job_says_why_it_waits(collection: str) -> None:
     assert jobs.get(first.id).waiting.reason == "no_worker"
     steps.claim(first_step(first).id, "a", 60)
     assert jobs.get(first.id).waiting is None
+
+
+def test_a_running_job_that_nobody_is_left_to_go_on_with_says_so(collection: str) -> None:
+    job = reading_job(collection, "On day one.")
+    claim = steps.claim(first_step(job).id, "a", 60)
+    assert claim is not None
+    assert jobs.get(job.id).waiting is None
+    with steps.fenced(claim.step) as session:
+        lifecycle.put_back(session, claim.step, None)
+    fleet.note_fault(RpcHostAway(host="10.0.0.2:50052", reason="Connection refused"))
+    found = jobs.get(job.id)
+    assert (found.status, found.waiting and found.waiting.reason) == ("running", "no_worker")
+    assert found.waiting is not None
+    assert "10.0.0.2:50052" in found.waiting.message
+    add_worker()
+    assert jobs.get(job.id).waiting is None
 
 
 def test_when_a_job_starts_is_told_by_how_fast_the_lane_goes_on(collection: str) -> None:

@@ -17,7 +17,7 @@ import structlog
 
 from ingest.errors import LecternError
 from ingest.settings import settings as ingest_settings
-from workers import homes
+from workers import doctor_hosts, homes
 from workers.engine import drift, explanation, library, memory, parts, weights
 from workers.engine import profile as profiles
 from workers.engine.flags import flags
@@ -80,7 +80,9 @@ def examine(chosen: Settings, host: Topology | None = None) -> dict[str, Any]:
         source = weights.source(chosen.model)
         profile = profiles.profile_for(chosen, source)
         found["profile"] = asdict(profile)
-        found["checks"] += _tuning(profile, source, chosen)
+        hosts, split = doctor_hosts.examine(chosen, _file(chosen, profile), profile)
+        found["checks"] += hosts
+        found["checks"] += _tuning(profile, source, chosen, split)
     found["checks"].append(_placement(chosen, host or topology()))
     return found
 
@@ -148,21 +150,19 @@ def _checks(found: dict[str, Any]) -> Iterator[dict[str, str]]:
     yield _check("engine model", (model["name"] or model["path"]) + size, model["error"])
 
 
-def _tuning(profile: Profile, source: Path, chosen: Settings) -> Iterator[dict[str, str]]:
+def _tuning(
+    profile: Profile, source: Path, chosen: Settings, part: memory.Part | None
+) -> Iterator[dict[str, str]]:
     """Memory, placement, and each knob with what was measured of it."""
     file = _file(chosen, profile)
-    try:
-        planned, free = memory.plan(file, chosen, profile), memory.available()
-    except LecternError as error:
-        yield _check("engine memory", "", str(error))
+    if chosen.rpc_servers and part is None:
+        yield _check("engine memory", "not known before all RPC hosts have answered")
     else:
-        short = f"{planned}; only {free / 1e6:,.0f} MB are free" if planned.needed > free else None
-        way_out = "lower LECTERN_CONTEXT or LECTERN_BATCH_SLOTS"
-        yield _check("engine memory", str(planned), short, way_out)
-    slower = drift.noted(profiles.place(source))
-    measured = explanation.figures(profile)
-    fault = slower or (None if measured else "not measured; safe values are used")
-    yield _check("engine profile", measured, fault, "./lectern tune measures this machine")
+        yield _memory(file, chosen, profile, part)
+    if chosen.rpc_servers:
+        yield _check("engine profile", "safe values: a model over several hosts is not measured")
+    else:
+        yield _measured(profile, source)
     for flag in flags(profile, chosen, topology(), file):
         yield _check(f"flag {flag.name}", flag.found, flag.fault or None, flag.way_out)
     for knob, words in explanation.knobs(profile, set(profiles.fixes(chosen))):
@@ -180,6 +180,25 @@ def _placement(chosen: Settings, host: Topology) -> dict[str, str]:
         else None,
         "sysctl kernel.numa_balancing=0: the workers' pages lie right already",
     )
+
+
+def _memory(
+    file: Path, chosen: Settings, profile: Profile, part: memory.Part | None
+) -> dict[str, str]:
+    try:
+        planned, free = memory.here(file, chosen, profile, part), memory.available()
+    except LecternError as error:
+        return _check("engine memory", "", str(error))
+    short = f"{planned}; only {free / 1e6:,.0f} MB are free" if planned.needed > free else None
+    way_out = "lower LECTERN_CONTEXT or LECTERN_BATCH_SLOTS"
+    return _check("engine memory", str(planned), short, way_out)
+
+
+def _measured(profile: Profile, source: Path) -> dict[str, str]:
+    slower = drift.noted(profiles.place(source))
+    measured = explanation.figures(profile)
+    fault = slower or (None if measured else "not measured; safe values are used")
+    return _check("engine profile", measured, fault, "./lectern tune measures this machine")
 
 
 def _check(name: str, found: str, fault: str | None = None, way_out: str = "") -> dict[str, str]:

@@ -9,8 +9,10 @@ LecternError
 │   ├── LanguageNotPossible, DigestImpossible
 │   └── PromptTooLong, ServerPromptTooLong
 ├── Unavailable
-│   └── LanguageModelUnavailable, EngineStopped
+│   ├── LanguageModelUnavailable, EngineStopped
+│   └── RpcHostAway, RpcHostBusy, RpcHostLost
 ├── ModelMissing, ModelUnusable, MemoryTooSmall, TuningFailed
+├── RpcHostForeign, RpcServersUnusable, RpcAddressRefused, RpcAddressUnusable
 ├── StepPoisoned
 └── Cancelled, LeaseLost     signals: they end a step without failing it
 """
@@ -138,6 +140,51 @@ class EngineStopped(Unavailable):
     """The engine has stopped: {reason}."""
 
     code = "engine_stopped"
+
+
+class RpcHostAway(Unavailable):
+    """The RPC host {host}, which holds a part of the model, can't be reached: {reason}."""
+
+    code = "rpc_host_away"
+
+
+class RpcHostBusy(Unavailable):
+    """The RPC host {host} answers nobody now: it serves one worker at a time."""
+
+    code = "rpc_host_busy"
+
+
+class RpcHostLost(Unavailable):
+    """The RPC host {host}, which holds a part of the model, was lost while it was needed."""
+
+    code = "rpc_host_lost"
+
+
+class RpcHostForeign(LecternError):
+    """The RPC host {host} can't be used: {reason}. Run the same version of Lectern on both."""
+
+    code = "rpc_host_foreign"
+
+
+class RpcServersUnusable(LecternError):
+    """LECTERN_RPC_SERVERS or LECTERN_RPC_SPLIT can't be used: {reason}."""
+
+    code = "rpc_servers_unusable"
+
+
+class RpcAddressRefused(LecternError):
+    """{address} is no address of a private network, and whoever reaches this server can make it do
+    what he likes. Use one of 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 127.0.0.1; if others are
+    kept out by other means, say --open-to-anyone.
+    """
+
+    code = "rpc_address_refused"
+
+
+class RpcAddressUnusable(LecternError):
+    """{address} can't be listened on: {reason}."""
+
+    code = "rpc_address_unusable"
 
 
 class ModelMissing(LecternError):

@@ -29,7 +29,8 @@ def openmp() -> dict[str, str]:
     try:
         model = source(chosen.model)
         admit(model, chosen)
-        if chosen.tune == "auto" and profiles.measured(model) is None:
+        alone = not chosen.rpc_servers
+        if alone and chosen.tune == "auto" and profiles.measured(model) is None:
             _measure()
         return profiles.environment(profiles.profile_for(chosen, model).wait_policy)
     except (LecternError, OSError):

@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -21,7 +22,7 @@ from ingest.errors import LecternError, Unavailable
 from workers import dispatcher, events, forgetting, lifecycle, settling, steps
 from workers.clock import Clock
 from workers.engine.bundle import source
-from workers.errors import Cancelled, LeaseLost, PromptTooLong
+from workers.errors import Cancelled, LeaseLost, PromptTooLong, RpcHostLost
 from workers.fleet import WORKER_SILENT_SECONDS
 from workers.heartbeat import Heartbeat, processes_alive
 from workers.idle import Chore, IdleTime
@@ -135,6 +136,8 @@ class Runtime:
         except Cancelled as error:
             # Nobody asked for it: then it costs a try, or it would begin anew for ever.
             self._put_back(claim, None if work.cancelled() else error)
+        except RpcHostLost as error:
+            self._host_lost(error)
         except Unavailable as error:
             log.warning("step_put_off", step=claim.step.id, job=claim.job.id, error=str(error))
             self._put_back(claim, error)
@@ -169,8 +172,7 @@ class Runtime:
             self._beat()
         finally:
             if not self._left.is_set():  # leases would run out unseen: better to start anew
-                self.stop()
-                os.kill(os.getpid(), signal.SIGTERM)
+                self._end()
 
     def _beat(self) -> None:
         lease = self._settings.lease_seconds
@@ -180,6 +182,7 @@ class Runtime:
             if self._drained_by is not None and moment > self._drained_by:
                 self.stop()
             try:
+                self._see_lost_host()
                 self._see_unwanted()
                 if moment - renewed > min(lease, WORKER_SILENT_SECONDS) / 3 or self._unsaid:
                     steps.renew({step_id for step_id, _ in list(self._held)}, self.owner, lease)
@@ -215,20 +218,42 @@ class Runtime:
         if engine is not None and any(each.unwanted.is_set() for each in held.values()):
             engine.see_cancelled()
 
+    def _see_lost_host(self) -> None:
+        engine = self._tools.language.engine
+        error = engine.lost() if engine is not None else None
+        if error is not None and not self._stopping.is_set():
+            self._host_lost(error)
+
+    def _host_lost(self, error: RpcHostLost) -> None:
+        """No step can end here any more, and none is to blame: all are given back, free of charge.
+
+        Their threads may hang in the library for ever. The next start says which host is away.
+        """
+        if not self._stopping.is_set():
+            log.critical("rpc_host_lost", error=str(error))
+            self._end()
+        for held in list(self._held.values()):
+            with suppress(LeaseLost):
+                self._put_back(held.claim, None)
+
+    def _end(self) -> None:
+        self.stop()
+        os.kill(os.getpid(), signal.SIGTERM)
+
     def _say_alive(self) -> None:
         if self._stopping.is_set():
             return  # the others should not count on us any more
         engine = self._tools.language.engine
         if (engine is not None and not engine.alive) or not schema_fits():
-            self.stop()  # without a heartbeat nothing more is published for this process
-            os.kill(os.getpid(), signal.SIGTERM)
+            self._end()  # without a heartbeat nothing more is published for this process
             return
         self._heartbeat.tell(engine, leaving=self._leaving)
 
     def _chores(self) -> Iterator[Chore]:
         if self._settings.warm and self._settings.prefix_disk_mb:
             yield Warmer(self._tools.language, self._settings, self._idle.over).warm
-        if self._settings.tune == "auto" and not self._settings.llm_url:
+        elsewhere = self._settings.llm_url or self._settings.rpc_servers
+        if self._settings.tune == "auto" and not elsewhere:
             yield Retuner(source(self._settings.model), self._idle.over).retune
 
     def _occupied(self) -> bool:

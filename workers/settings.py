@@ -80,6 +80,12 @@ class Settings(BaseSettings):
     tune: Literal["auto", "off"] = Field(
         "auto", description="auto: the first start measures this machine, within a minute"
     )
+    rpc_servers: str = Field(
+        "", description="RPC hosts that hold a part of the model, host:port, separated by commas"
+    )
+    rpc_split: str = Field(
+        "", description="layers here and on each of them, such as 20,30,30; empty: by free memory"
+    )
     thinking: Literal["on", "off"] = Field(
         "off", description="on lets reasoning models think before they answer: slower, often better"
     )
@@ -174,6 +180,11 @@ def settings() -> Settings:
 def kv_folder(data: Path) -> Path:
     """Where the KV states of documents are kept: the documents in another form."""
     return data / "kv"
+
+
+def rpc_cache_folder(data: Path) -> Path:
+    """Where an RPC host keeps weights that it has been sent."""
+    return data / "rpc"
 
 
 def models_folder(data: Path) -> Path:

@@ -62,6 +62,8 @@ def main() -> None:
 
 def tune(settings: Settings, *, quick: bool, tell: Callable[[dict[str, Any]], None]) -> Profile:
     """Measure this machine and store what was found. Raises ModelMissing or TuningFailed."""
+    if settings.rpc_servers:
+        raise TuningFailed(reason="a model that is split over hosts is not measured")
     source, folder = weights.source(settings.model), models_folder(ingest_settings().data)
     budget, began = QUICK_SECONDS if quick else FULL_SECONDS, time.monotonic()
 

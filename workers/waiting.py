@@ -38,7 +38,7 @@ def waiting(session: Session, rows: Sequence[JobRow]) -> Mapping[str, Waiting]:
     names = {row.lane for row in queued}
     lanes = {n: _Lane(n, fleet.slots(session, n), _pace(session, n)) for n in names}
     found = {row.id: _waiting(session, row, lanes[row.lane]) for row in queued}
-    return found | _until_night(session, rows)
+    return _forsaken(session, rows) | found | _until_night(session, rows)
 
 
 def _waiting(session: Session, row: JobRow, lane: _Lane) -> Waiting:
@@ -53,6 +53,23 @@ def _waiting(session: Session, row: JobRow, lane: _Lane) -> Waiting:
         return Waiting("no_worker", position, fleet.absence(session))
     starts_in = None if lane.pace is None else position * lane.pace / lane.slots
     return Waiting("queued", position, f"Number {position} in the {lane.name} lane.", starts_in)
+
+
+def _forsaken(session: Session, rows: Sequence[JobRow]) -> dict[str, Waiting]:
+    """By job, of those that have begun and that nobody is there to go on with."""
+    begun = [row for row in rows if row.status == JobStatus.RUNNING]
+    lanes = {lane for lane in {row.lane for row in begun} if not fleet.slots(session, lane)}
+    ids = {row.id for row in begun if row.lane in lanes}
+    if not ids:
+        return {}
+    held = select(StepRow.job_id).where(
+        StepRow.job_id.in_(ids),
+        StepRow.status == StepStatus.RUNNING,
+        StepRow.lease_until > now(session),
+    )
+    ids -= set(session.scalars(held))
+    message = fleet.absence(session)
+    return {id_: Waiting("no_worker", 1, message) for id_ in ids}
 
 
 def _until_night(session: Session, rows: Sequence[JobRow]) -> dict[str, Waiting]:

@@ -24,6 +24,7 @@ COMMANDS = {
     "jobs": "service.cli.jobs",
     "webhooks": "service.cli.webhooks",
     "schedules": "service.cli.schedules",
+    "rpc-serve": "service.cli.rpc_serve",
     "bench": "service.cli.bench",
     "eval": "service.cli.evaluate",
 }

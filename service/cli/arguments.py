@@ -12,6 +12,7 @@ from pathlib import Path
 
 from service.cli.model_words import add_models
 from service.cli.plan_words import add_plan
+from service.cli.rpc_words import add_rpc_serve
 from service.cli.words import add_schedules, add_webhooks
 from workers.styles import Style, Tongue
 
@@ -62,12 +63,12 @@ def _add_of_host(commands: "_SubParsersAction[ArgumentParser]", machine: Argumen
         )
     )
     commands.add_parser("migrate", parents=[machine], help="bring the database to this version")
-    bench = commands.add_parser(
-        "bench", parents=[machine], help="measure the engine beside others on this machine"
+    add_rpc_serve(
+        commands.add_parser("rpc-serve", parents=[machine], help="lend this host to a large model")
     )
-    bench.add_argument("--quick", action="store_true", help="every workload small: 20 minutes")
-    bench.add_argument("--only", nargs="+", metavar="NAME", default=[], help="these workloads")
-    bench.add_argument("--data", type=Path, metavar="PATH", help="texts to use, not made ones")
+    _add_bench(
+        commands.add_parser("bench", parents=[machine], help="measure the engine beside others")
+    )
     _add_eval(commands.add_parser("eval", parents=[machine], help="measure how good Lectern is"))
 
 
@@ -134,6 +135,12 @@ def _add_summarize(summarize: ArgumentParser) -> None:
     summarize.add_argument("--instruction", metavar="TEXT", help="what you want of it, in words")
     summarize.add_argument("--dry-run", action="store_true", help="only say what it would take")
     summarize.add_argument("--night", action="store_true", help="let it wait for the night")
+
+
+def _add_bench(bench: ArgumentParser) -> None:
+    bench.add_argument("--quick", action="store_true", help="every workload small: 20 minutes")
+    bench.add_argument("--only", nargs="+", metavar="NAME", default=[], help="these workloads")
+    bench.add_argument("--data", type=Path, metavar="PATH", help="texts to use, not made ones")
 
 
 def _add_eval(evaluation: ArgumentParser) -> None:

@@ -18,12 +18,15 @@ from urllib.parse import quote
 import httpx
 
 from service.cli.errors import PieceMissing
+from service.cli.settings import settings
 from service.cli.supervisor import Part
 
 #: A unix socket's path may have 107 bytes (unix(7)); temporary folders can be longer.
 SOCKET_PATH_BYTES = 107
 PLACE_PREFIX = "lectern-"
 ASK_S = 1.0
+#: Until a worker has loaded its model; hundreds of gigabytes over a slow network take an hour.
+WORKER_S, HOSTS_S = 900.0, 4 * 3_600.0
 #: A tenant without collections: making it again is a write that changes nothing.
 PROBE = {"name": "lectern-probe"}
 #: All is plain HTTP on the loopback: no proxy, and no store of certificates, which is 20 ms of CPU
@@ -137,7 +140,7 @@ def worker(environment: Mapping[str, str], service_url: str, name: str = "worker
         environment=environment,
         ready=lambda pid: worker_is_seen(service_url, pid),
         # The first start re-quantises the model, and large ones take minutes to load.
-        patience_s=900.0,
+        patience_s=WORKER_S if not settings().rpc_servers else HOSTS_S,
         # Work is checkpointed and given back.
         grace_s=30.0,
     )

@@ -14,6 +14,7 @@ class Settings(BaseSettings):
     redis_url: str = Field("", description="Redis; `up` starts one when this is not set")
     model: str = Field("", description="GGUF file, or bundled; empty: the one in use")
     llm_url: str = Field("", description="OpenAI-compatible server to use in place of the engine")
+    rpc_servers: str = Field("", description="RPC hosts that hold a part of the model")
 
 
 @cache

@@ -67,6 +67,7 @@ class Context:
             raise ModelUnusable(path=model.path, reason="its context could not be allocated")
         self._memory = llama.llama_get_memory(self.handle)
         self._batch = _Batch(shape.batch_tokens)
+        self._remote = model.remote is not None
         self._stop = ctypes.create_string_buffer(2)
         llama.llama_set_abort_callback(self.handle, STRLEN, ctypes.addressof(self._stop))
 
@@ -82,6 +83,8 @@ class Context:
         Raises EngineStopped; the caller must then forget the sequences of the rows.
         """
         code = llama.llama_decode(self.handle, self._batch.fill(rows))
+        if self._remote:  # they compute on after `llama_decode` has returned
+            llama.llama_synchronize(self.handle)
         if code not in (0, INTERRUPTED):
             raise EngineStopped(reason=f"llama_decode returned {code}")
         return bool(code == 0)

@@ -13,14 +13,16 @@ from workers.engine.lookup import Lookup
 from workers.engine.model import Model
 from workers.engine.prefixes import Prefix, PrefixCache
 from workers.engine.profile import Profile
+from workers.engine.remote import Remote
 from workers.engine.requests import Request
 from workers.engine.sampler import Sampler
 from workers.engine.scheduler import Scheduler
 from workers.engine.sequence import Answer, Sequence
+from workers.engine.split import split
 from workers.engine.store import StateStore
 from workers.engine.streams import Streams
 from workers.engine.template import ChatTemplate, Message, Prompt
-from workers.errors import PromptTooLong
+from workers.errors import PromptTooLong, RpcHostLost
 from workers.settings import Settings
 from workers.states import Lane
 
@@ -33,11 +35,13 @@ class Engine:
     def __init__(self, path: Path, settings: Settings, profile: Profile, kept: Path) -> None:
         """Load the model and start to work; states of prefixes are kept in the folder `kept`.
 
-        Raises ModelMissing, ModelUnusable or MemoryTooSmall.
+        Raises ModelMissing, ModelUnusable, MemoryTooSmall, or what `split` raises of RPC hosts.
         """
         self.profile = profile
-        memory.require(path, settings, profile)
-        self.model = _loaded(path, profile)
+        parts = split(path, settings, profile)
+        memory.require(path, settings, profile, parts)
+        remote = Remote(parts.shares) if parts else None
+        self.model = _loaded(path, profile, remote)
         self.context_tokens = min(settings.context, self.model.trained_context)
         self._template = ChatTemplate(self.model, think=settings.thinking == "on")
         shapes = _shapes(settings, self.context_tokens, profile)
@@ -53,12 +57,18 @@ class Engine:
             reserved=settings.interactive_slots,
             prefixes=self._prefixes,
         )
+        if remote is not None:
+            remote.on_loss(self._scheduler.abandon)
         self._scheduler.start()
 
     @property
     def alive(self) -> bool:
         """Whether requests are being answered."""
-        return self._scheduler.alive
+        return self._scheduler.alive and self.lost() is None
+
+    def lost(self) -> RpcHostLost | None:
+        """The RPC host that was lost: nothing can be answered any more, by no fault of requests."""
+        return self.model.remote.lost() if self.model.remote else None
 
     @property
     def idle(self) -> bool:
@@ -97,7 +107,13 @@ class Engine:
         )
 
     def close(self) -> None:
-        """Stop and free everything, once; unfinished requests get EngineStopped."""
+        """Stop and free everything, once; unfinished requests get EngineStopped.
+
+        After a loss nothing can be freed: the library would speak to the host, and end the process.
+        """
+        if (lost := self.lost()) is not None:
+            self._scheduler.abandon(lost)
+            return
         self._scheduler.stop()
         if self._store is not None:
             self._store.close()
@@ -205,14 +221,14 @@ class Engine:
                 )
 
 
-def _loaded(path: Path, profile: Profile) -> Model:
+def _loaded(path: Path, profile: Profile, remote: Remote | None) -> Model:
     """The weights; what of the profile this machine can't do is said in the log."""
     model = Model(
         path,
         repack=profile.repack,
         mmap=profile.mmap,
         mlock=profile.mlock,
-        gpu_layers=devices.offloaded(profile.gpu_layers),
+        away=remote or devices.offloaded(profile.gpu_layers),
     )
     if profile.mlock:
         locking.report(path)
@@ -263,6 +279,7 @@ def _store(folder: Path, model: Model, shape: Shape, limit_bytes: int) -> StateS
             "sequences": shape.sequences,  # the states name their streams
             "kv": shape.kv_type,
             "flash_attention": shape.flash_attention,  # it turns V round
+            **({"hosts": model.remote.hosts} if model.remote else {}),  # they may round otherwise
         },
         sort_keys=True,
     )

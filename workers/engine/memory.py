@@ -4,8 +4,9 @@ Compute buffers are an upper bound for models of llama's shape, up to 15 % witho
 (docs/decisions/0021-tuner.md); the rest is arithmetic.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 import structlog
@@ -55,6 +56,16 @@ class Plan:
         )
 
 
+class Part(Protocol):
+    """What of a model stands here, in bytes."""
+
+    @property
+    def weights(self) -> int: ...
+
+    @property
+    def kv(self) -> int: ...
+
+
 def plan(path: Path, settings: Settings, profile: Profile) -> Plan:
     """What `path` will take with these settings. Raises ModelMissing or ModelUnusable."""
     told = header(path)
@@ -77,9 +88,17 @@ def planned(size: int, told: Header, settings: Settings, profile: Profile) -> Pl
     )
 
 
-def require(path: Path, settings: Settings, profile: Profile, root: Path = ROOT) -> Plan:
+def here(path: Path, settings: Settings, profile: Profile, part: Part | None) -> Plan:
+    """What it will take of this host, if other hosts hold all but `part`. Raises as `plan`."""
+    whole = plan(path, settings, profile)
+    return whole if part is None else replace(whole, weights=part.weights, kv=part.kv)
+
+
+def require(
+    path: Path, settings: Settings, profile: Profile, part: Part | None = None, root: Path = ROOT
+) -> Plan:
     """State the plan in the log. Raises MemoryTooSmall, ModelMissing or ModelUnusable."""
-    planned, free = plan(path, settings, profile), available(root)
+    planned, free = here(path, settings, profile, part), available(root)
     log.info("memory_planned", model=path.name, plan=str(planned), free=_mb(free))
     if planned.needed > free:
         raise MemoryTooSmall(model=path.name, sum=planned, free=_mb(free))

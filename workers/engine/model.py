@@ -11,6 +11,7 @@ import llama_cpp.llama_cpp as llama
 
 from workers.engine import parts
 from workers.engine.fingerprint import fingerprint
+from workers.engine.remote import Remote
 from workers.errors import ModelUnusable
 
 META_BYTES = 1 << 16
@@ -33,23 +34,30 @@ class Model:
         repack: bool = True,
         mmap: bool = True,
         mlock: bool = False,
-        gpu_layers: int = 0,
+        away: int | Remote = 0,
     ) -> None:
         """Load `path`. Raises ModelMissing or ModelUnusable.
 
         `repack` copies weights into an order that some kernels read faster; `mmap` maps the file,
         so that processes share its pages, and without it the weights are this process's own, on
-        the memory node it runs on; `mlock` keeps them from being swapped out. So many layers as
-        `gpu_layers` go to a GPU, if the library knows one; all with a negative number.
+        the memory node it runs on; `mlock` keeps them from being swapped out. `away`: so many
+        layers stand on a GPU, if the library knows one, and all with a negative number; or those
+        of a Remote stand on its hosts, and it is closed with the model.
         """
         parts.check(path)
         params = llama.llama_model_default_params()
-        params.n_gpu_layers = gpu_layers
+        remote = None if isinstance(away, int) else away
+        params.n_gpu_layers = away if isinstance(away, int) else 0
         params.use_extra_bufts = repack
         params.load_mode = LOAD_MODES[mmap, mlock]
+        if remote is not None:
+            remote.place(params)
         handle = llama.llama_model_load_from_file(str(path).encode(), params)
         if not handle:
+            if remote is not None:
+                remote.close()
             raise ModelUnusable(path=path, reason="llama.cpp could not load it")
+        self.remote = remote
         self.path = path
         self.handle = handle
         self.vocab = llama.llama_model_get_vocab(handle)
@@ -76,6 +84,8 @@ class Model:
         """Free the weights; harmless when repeated. Nothing else may be used afterwards."""
         handle, self.handle = self.handle, None
         llama.llama_model_free(handle)
+        if self.remote is not None:
+            self.remote.close()
 
     @cached_property
     def name(self) -> str:

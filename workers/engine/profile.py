@@ -91,7 +91,8 @@ def profile_for(settings: Settings, model_path: Path) -> Profile:
 
     `model_path` is the file as shipped (`weights.source`), not one that was made from it.
     """
-    known = measured(model_path)
+    # What was measured holds for a model that stands here alone.
+    known = None if settings.rpc_servers else measured(model_path)
     if known is not None and copied(settings):
         known = replace(known, mmap=False)
     return overridden(known or fallback(settings), settings)

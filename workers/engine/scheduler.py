@@ -25,7 +25,7 @@ from workers.engine.rows import Sampled, rows_of
 from workers.engine.sequence import Sequence
 from workers.engine.slots import Slots
 from workers.engine.streams import Streams
-from workers.errors import EngineStopped
+from workers.errors import EngineStopped, RpcHostLost
 
 #: A decode that takes longer than this is held to be wedged: the largest takes minutes on the
 #: slowest hosts, and nothing but a new process helps.
@@ -132,7 +132,7 @@ class Scheduler:
                 self._admit()
                 self._step(self._policy.plan(self._active))
         finally:
-            self._fail_all()
+            self.abandon(EngineStopped(reason="it was shut down"))
 
     def _wait_for_work(self) -> bool:
         began = time.monotonic()
@@ -143,13 +143,14 @@ class Scheduler:
                 began = time.monotonic()
             return not self._stopping
 
-    def _fail_all(self) -> None:
+    def abandon(self, error: EngineStopped | RpcHostLost) -> None:
+        """Take no more requests, and end those that are there; from any thread."""
         with self._wake:
             self._stopping = True
             unfinished = [*self._active, *self._waiting]
             self._waiting.clear()
         for sequence in unfinished:
-            sequence.fail(EngineStopped(reason="it was shut down"))
+            sequence.fail(error)
 
     def _drop_cancelled(self) -> None:
         for sequence in [one for one in self._active if one.answer.cancelled]:
@@ -175,11 +176,10 @@ class Scheduler:
 
     def _next_admissible(self) -> Sequence | None:
         people = sum(sequence.interactive for sequence in self._active)
-        free = self._slots.free
         with self._wake:
             for sequence in sorted(self._waiting, key=lambda one: not one.interactive):
                 kept = 0 if sequence.interactive else max(0, self._reserved - people)
-                if free > kept and not self._soon_shared(sequence):
+                if self._slots.free > kept and not self._soon_shared(sequence):
                     self._waiting.remove(sequence)
                     return sequence
         return None

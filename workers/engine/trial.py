@@ -176,7 +176,7 @@ def main() -> None:
         Path(path),
         repack=repack == "on",
         mmap=mmap == "on",
-        gpu_layers=devices.offloaded(int(layers)),
+        away=devices.offloaded(int(layers)),
     )
     bench = Bench(model)
     for line in sys.stdin:

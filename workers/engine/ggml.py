@@ -1,0 +1,52 @@
+"""The parts of ggml beside llama.cpp's own interface that splitting a model over hosts needs.
+
+Pointers are declared as such: ctypes would cut them to 32 bits otherwise.
+"""
+
+import ctypes
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import llama_cpp.llama_cpp as llama
+
+POINTER, TEXT, SIZE = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
+CPU = 0  #: GGML_BACKEND_DEVICE_TYPE_CPU
+#: `ggml_set_abort_callback`: told why, before the process is aborted.
+ABORTED = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
+#: `get_memory` of a device: its pointer, and where free and total bytes are to be written.
+MEMORY = ctypes.CFUNCTYPE(None, POINTER, ctypes.POINTER(SIZE), ctypes.POINTER(SIZE))
+#: Of the functions a device's struct begins with (ggml-backend-impl.h).
+MEMORY_PLACE = 2
+FUNCTIONS: dict[str, dict[str, tuple[Any, list[Any]]]] = {
+    "ggml-base": {
+        "ggml_set_abort_callback": (POINTER, [POINTER]),
+        "ggml_backend_reg_dev_count": (SIZE, [POINTER]),
+        "ggml_backend_reg_dev_get": (POINTER, [POINTER, SIZE]),
+        "ggml_backend_dev_memory": (None, [POINTER, *[ctypes.POINTER(SIZE)] * 2]),
+        "ggml_backend_dev_init": (POINTER, [POINTER, TEXT]),
+        "ggml_backend_free": (None, [POINTER]),
+    },
+    "ggml": {"ggml_backend_dev_by_type": (POINTER, [ctypes.c_int])},
+    "ggml-rpc": {
+        "ggml_backend_rpc_add_server": (POINTER, [TEXT]),
+        "ggml_backend_rpc_start_server": (None, [TEXT, TEXT, SIZE, SIZE, ctypes.POINTER(POINTER)]),
+    },
+}
+
+
+@cache
+def function(name: str) -> Any:
+    """One of FUNCTIONS. Raises OSError where the library was built without RPC."""
+    part = next(part for part, known in FUNCTIONS.items() if name in known)
+    folder = Path(llama._lib._name).parent  # noqa: SLF001 - wherever the binding has found it
+    found = getattr(ctypes.CDLL(str(folder / f"lib{part}.so")), name)
+    found.restype, found.argtypes = FUNCTIONS[part][name]
+    return found
+
+
+def memory(device: int) -> tuple[int, int]:
+    """Free and all bytes of a device."""
+    free, total = SIZE(), SIZE()
+    function("ggml_backend_dev_memory")(device, ctypes.byref(free), ctypes.byref(total))
+    return free.value, total.value
