@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 import httpx2
-from huggingface_hub import HfApi, ModelInfo, constants, hf_hub_url
+from huggingface_hub import HfApi, ModelInfo, constants, get_token, hf_hub_url
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -18,7 +18,6 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from workers.models.errors import (
     HubOffline,
@@ -92,7 +91,8 @@ class Hub:
     def _repository(self, name: str, info: ModelInfo) -> Repository:
         if not isinstance(info.sha, str) or not constants.REGEX_COMMIT_OID.fullmatch(info.sha):
             raise ValueError("no commit")
-        headers = build_hf_headers(library_name="lectern")
+        token = get_token()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         files = []
         for one in info.siblings or ():
             if one.size is None or one.size < 0:
