@@ -24,6 +24,7 @@ COMMANDS = {
     "jobs": "service.cli.jobs",
     "webhooks": "service.cli.webhooks",
     "schedules": "service.cli.schedules",
+    "kb": "service.cli.kb",
     "bench": "service.cli.bench",
     "eval": "service.cli.evaluate",
 }
