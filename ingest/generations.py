@@ -19,6 +19,7 @@ from ingest.tables import CollectionRow, GenerationRow, GenerationStatus
 
 #: A search that has begun may still ask the generation that was replaced. Seconds.
 GRACE_SECONDS = 15.0
+KEPT_SECONDS = 7 * 86_400.0  #: that what a failed job has made waits for another one
 
 
 class Model(Protocol):
@@ -171,11 +172,25 @@ def adopt(session: Session, model: Model) -> None:
     )
 
 
-def retired(session: Session) -> str | None:
+def over(session: Session) -> str | None:
     """One whose time is over."""
-    over = GenerationRow.changed_at < now(session) - GRACE_SECONDS
-    old = select(GenerationRow.id).where(GenerationRow.status == GenerationStatus.RETIRED, over)
-    return session.scalars(old.limit(1)).first()
+    moment = now(session)
+    retired = (GenerationRow.status == GenerationStatus.RETIRED) & (
+        GenerationRow.changed_at < moment - GRACE_SECONDS
+    )
+    kept = (GenerationRow.status == GenerationStatus.KEPT) & (
+        GenerationRow.changed_at < moment - KEPT_SECONDS
+    )
+    return session.scalars(select(GenerationRow.id).where(retired | kept).limit(1)).first()
+
+
+def give_up(session: Session, generation_id: str) -> bool:
+    """Retire one whose time is over, unless somebody has taken it up again."""
+    row = held(session, generation_id)
+    if row is None or row.status in LIVE:
+        return False
+    _become(session, row, GenerationStatus.RETIRED)
+    return True
 
 
 def erase(session: Session, generation_id: str) -> None:

@@ -20,6 +20,7 @@ from ingest.tables import (
     DocumentStatus,
     EmbeddingRow,
     GenerationRow,
+    GenerationStatus,
     VersionRow,
 )
 from ingest.vectors import Entry, VectorIndex
@@ -36,9 +37,13 @@ class Repair:
 
 
 def indexes() -> list[str]:
-    """The generations that are kept in agreement: those that are live."""
+    """The generations that are kept in agreement: those that serve.
+
+    One that is being made is compared once, before it does; until then it differs all the time.
+    """
+    serving = _live().where(GenerationRow.status == GenerationStatus.SERVING)
     with reading() as session:
-        return list(session.scalars(_live().with_only_columns(GenerationRow.id)))
+        return list(session.scalars(serving.with_only_columns(GenerationRow.id)))
 
 
 def agrees(generation_id: str, index: VectorIndex) -> bool:

@@ -39,9 +39,7 @@ class Collection:
     index: DenseIndex | None  #: that is searched; None before anything was embedded
 
     @classmethod
-    def of(
-        cls, row: CollectionRow, documents: int, serving: GenerationRow | None
-    ) -> "Collection":
+    def of(cls, row: CollectionRow, documents: int, serving: GenerationRow | None) -> "Collection":
         """The value of a row."""
         index = DenseIndex.of(serving) if serving is not None else None
         return cls(row.id, row.name, row.created_at, documents, index)

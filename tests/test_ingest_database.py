@@ -56,16 +56,25 @@ def test_vectors_of_earlier_versions_become_a_first_generation(migrated: object)
     config = Config()
     config.set_main_option("script_location", str(database.MIGRATIONS))
     was = (
-        ("INSERT INTO collections (id, name, embedder, deleting, created_at) VALUES "
-        "('col_1', 'One', 'mini:384:256', false, 1.0), ('col_2', 'Two', NULL, false, 1.0)"),
-        ("INSERT INTO documents (id, collection_id, name, media_type, status, current_version_id, "
-        "created_at) VALUES ('doc_1', 'col_1', 'a.txt', 'text/plain', 'ready', 'ver_1', 1.0)"),
-        ("INSERT INTO versions (id, document_id, number, sha256, size, empty_pages, created_at) "
-        "VALUES ('ver_1', 'doc_1', 1, 'ab', 1, '', 1.0)"),
-        ("INSERT INTO chunks (id, version_id, ordinal, page, char_start, char_end, heading, "
-        "embedding, indexed) VALUES ('chunk_1', 'ver_1', 0, 1, 0, 9, '', x'0102', true), "
-        "('chunk_2', 'ver_1', 1, 1, 0, 9, '', x'0304', false), "
-        "('chunk_3', 'ver_1', 2, 1, 0, 9, '', NULL, false)"),
+        (
+            "INSERT INTO collections (id, name, embedder, deleting, created_at) VALUES "
+            "('col_1', 'One', 'mini:384:256', false, 1.0), ('col_2', 'Two', NULL, false, 1.0)"
+        ),
+        (
+            "INSERT INTO documents (id, collection_id, name, media_type, status, "
+            "current_version_id, created_at) VALUES "
+            "('doc_1', 'col_1', 'a.txt', 'text/plain', 'ready', 'ver_1', 1.0)"
+        ),
+        (
+            "INSERT INTO versions (id, document_id, number, sha256, size, empty_pages, created_at) "
+            "VALUES ('ver_1', 'doc_1', 1, 'ab', 1, '', 1.0)"
+        ),
+        (
+            "INSERT INTO chunks (id, version_id, ordinal, page, char_start, char_end, heading, "
+            "embedding, indexed) VALUES ('chunk_1', 'ver_1', 0, 1, 0, 9, '', x'0102', true), "
+            "('chunk_2', 'ver_1', 1, 1, 0, 9, '', x'0304', false), "
+            "('chunk_3', 'ver_1', 2, 1, 0, 9, '', NULL, false)"
+        ),
     )
     seen = "SELECT id, embedding, indexed FROM chunks ORDER BY id"
     with database.engine().execution_options(writes=True).begin() as connection:

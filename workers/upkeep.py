@@ -60,10 +60,12 @@ class Upkeep:
         if not self._leads():
             return False
         with reading() as session:
-            generation_id = generations.retired(session)
+            generation_id = generations.over(session)
         if generation_id is None:
             return False
         with writing() as session:
+            if not generations.give_up(session, generation_id):
+                return False
             if embeddings.erase_some(session, generation_id):
                 return True
         try:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from ingest import embeddings, generations, reconcile
@@ -31,6 +32,8 @@ SAMPLE = 16  #: chunks that are embedded to see how long one takes
 #: Seconds that a chunk takes whose vector is known: read, written, taken by the index.
 INDEX_SECONDS = 0.003
 
+Range = tuple[str, str | None]  #: ids of chunks: after the one, up to the other
+
 
 def prepare(work: Work) -> Output:
     """Begin a generation, or go on with one that was left, and say what it will take."""
@@ -43,7 +46,7 @@ def prepare(work: Work) -> Output:
     with reading() as session:
         chunks, known = embeddings.extent(session, collection_id, made.id, made.embedder)
         ranges = embeddings.ranges(session, collection_id, made.id, _step_size(chunks))
-    expected, seconds = _expected(work, made.id, chunks, known)
+    expected, seconds = _expected(work, made.id, (chunks, known), ranges[0])
     with work.write() as session:
         speed = work.tools.language.speed()
         promised = estimates.made(session, work.job, expected, speed, seconds)
@@ -65,11 +68,12 @@ def estimate(work: Work) -> Output:
     """What a reindexing would take now."""
     collection_id, embedder = str(work.job.collection_id), work.tools.embedder
     with reading() as session:
-        found = embeddings.extent(session, collection_id, "", embedder.fingerprint)
-    expected, seconds = _expected(work, "", *found)
+        chunks, known = embeddings.extent(session, collection_id, "", embedder.fingerprint)
+        first = embeddings.ranges(session, collection_id, "", _step_size(chunks))[0]
+    expected, seconds = _expected(work, "", (chunks, known), first)
     with reading() as session:
         made = estimates.made(session, work.job, expected, work.tools.language.speed(), seconds)
-    return Output({**made.public(), "chunks": found[0], "known": found[1]})
+    return Output({**made.public(), "chunks": chunks, "known": known})
 
 
 def embed(work: Work) -> Output:
@@ -78,8 +82,7 @@ def embed(work: Work) -> Output:
     Raises EmbedderMismatch, if its embedder is not here; IndexLost, if it is made no more.
     """
     began, done = time.monotonic(), set[str]()
-    after, upto = work.step.input["range"]
-    of_step = [ChunkRow.id > after, *([ChunkRow.id <= upto] if upto else [])]
+    of_step = _within(work.step.input["range"])
     while target := _target(work):
         batch = lacking(target.generation.collection_id, target.generation.id, of_step)
         if not batch:
@@ -138,16 +141,24 @@ def settle(session: Session, job: Job, error: LecternError | None) -> None:
     estimates.settle(session, job, error)
 
 
-def _expected(work: Work, generation_id: str, chunks: int, known: int) -> tuple[Expected, float]:
+def _expected(
+    work: Work, generation_id: str, extent: tuple[int, int], first: Range
+) -> tuple[Expected, float]:
     """The steps, and the seconds that they take by a sample that is embedded now."""
+    chunks, known = extent
     seconds = chunks * INDEX_SECONDS
     if new := chunks - known:
-        sample = lacking(str(work.job.collection_id), generation_id, ())[:SAMPLE]
+        sample = lacking(str(work.job.collection_id), generation_id, _within(first))[:SAMPLE]
         began = time.monotonic()
         work.tools.embedder.embed([one.text for one in sample], work.check)
         seconds += new * (time.monotonic() - began) / max(1, len(sample))
     count = -(-chunks // _step_size(chunks)) + 1
     return Expected(count, round((count - 1) * known / max(1, chunks)), 0, 0), seconds
+
+
+def _within(part: Range) -> list[ColumnElement[bool]]:
+    after, upto = part
+    return [ChunkRow.id > after, *([ChunkRow.id <= upto] if upto else [])]
 
 
 def _step_size(chunks: int) -> int:
