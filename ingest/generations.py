@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sqlalchemy import ColumnElement, Select, delete, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ingest.database import new_id, now
 from ingest.embeddings import LIVE, held, hold, missing, take_past
@@ -71,7 +71,7 @@ def serving(session: Session, collection_id: str) -> Generation | None:
     return _value(row) if row is not None else None
 
 
-def serves(collection_id: ColumnElement[str] | str) -> ColumnElement[bool]:
+def serves(collection_id: InstrumentedAttribute[str] | str) -> ColumnElement[bool]:
     """What makes a generation the one that is searched, of a collection or of a column's."""
     own = GenerationRow.collection_id == collection_id
     return own & (GenerationRow.status == GenerationStatus.SERVING)

@@ -106,9 +106,10 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(reindexing, "STEP_CHUNKS", 20)
+    monkeypatch.setattr(reindexing, "STEP_CHUNKS", 5)
+    monkeypatch.setattr(reindexing, "SAMPLE", 3)
     made = World(tmp_path)
-    read(made.office, made.collection, prose(30), "harbour.txt")
+    read(made.office, made.collection, prose(60), "harbour.txt")
     read(made.office, made.collection, prose(5, topic="quay"), "quay.txt")
     made.use(made.new)
     return made
@@ -161,7 +162,7 @@ def test_what_comes_and_goes_meanwhile_is_right_afterwards(world: World) -> None
 
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_a_document_whose_reading_spans_the_switch_is_whole(world: World, steps: int) -> None:
-    document = store(world.collection, prose(80, topic="pier"), "pier.txt")
+    document = store(world.collection, prose(400, topic="pier"), "pier.txt")
     reading_job = submit.read(document.id)
     for _ in range(steps):
         world.step(reading_job)
@@ -180,7 +181,7 @@ def test_a_new_version_meanwhile_takes_the_old_ones_place_in_both(world: World) 
     with reading() as session:
         harbour, _ = library.documents(session, world.collection)
     job = world.until_half()
-    _, other = put(harbour, prose(30).replace("harbour3w", "jetty3w").encode())
+    _, other = put(harbour, prose(60).replace("harbour3w", "jetty3w").encode())
     world.office.work(other)
     world.office.work(job)
     world.whole()

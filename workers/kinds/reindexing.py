@@ -83,11 +83,11 @@ def embed(work: Work) -> Output:
     """
     began, done = time.monotonic(), set[str]()
     of_step = _within(work.step.input["range"])
-    while target := _target(work):
-        batch = lacking(target.generation.collection_id, target.generation.id, of_step)
-        if not batch:
-            break
+    target = _target(work)
+    generation = target.generation
+    while batch := lacking(generation.collection_id, generation.id, of_step):
         done |= fill(work, target, batch)
+        target = _target(work)
     return Output({"chunks": len(done), "embed_ms": round(1e3 * (time.monotonic() - began))})
 
 
