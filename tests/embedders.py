@@ -52,6 +52,9 @@ class FolderEmbedder(FakeEmbedder):
         self.texts += len(texts)
         return super().embed(texts, check)
 
+    def embed_question(self, text: str) -> Any:
+        return super().embed([text])[0]
+
     def leave(self) -> None:
         """Be there no more."""
         shutil.rmtree(self.folder)
