@@ -188,7 +188,7 @@ def test_a_worker_is_killed_while_a_collection_is_embedded_anew(
 ) -> None:
     staffed.one_worker()
     collection, document = library(staffed, "Embedded anew")
-    staffed.read(collection, long_txt=prose(70).encode())
+    staffed.read(collection, long_txt=prose(40).encode())
     count = VectorIndex(staffed.chroma_url).count(collection)
     staffed.dismiss()
     set_now = str(small_embedder(tmp_path / "small"))
@@ -197,7 +197,7 @@ def test_a_worker_is_killed_while_a_collection_is_embedded_anew(
     assert staffed.get(path)["index"]["current"] is False
     job = staffed.client.post(f"{path}/reindex", json={}).json()["job"]["id"]
     made = "SELECT count(*) FROM embeddings JOIN generations ON id = generation_id "
-    until(lambda: staffed.sql(f"{made} WHERE job_id = ?", job) > [(60,)], "some are made")
+    until(lambda: staffed.sql(f"{made} WHERE job_id = ?", job) > [(0,)], "some are made")
     assert search(staffed, collection)["hits"][0]["similarity"]  # by its own embedder
     staffed.kill(worker)
     (earlier,) = staffed.sql(f"{made} WHERE job_id = ?", job)

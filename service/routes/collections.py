@@ -10,7 +10,8 @@ from ingest import library
 from ingest.database import reading, writing
 from service import indexes
 from service.deps import Closing, Identifier, Owner
-from service.schemas.jobs import IndexEstimate, JobAnswer, ReindexRequest
+from service.schemas.indexes import IndexEstimate, ReindexRequest
+from service.schemas.jobs import JobAnswer
 from service.schemas.library import Collection, Collections, NewCollection
 from service.streams import ESTIMATE_SECONDS, awaited
 from workers import submit

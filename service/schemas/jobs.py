@@ -194,17 +194,6 @@ class FormRequest(BatchRequest):
         return Form(self.style, self.length, self.language, (self.instruction or "").strip())
 
 
-class ReindexRequest(BatchRequest):
-    """How a collection's index is to be made anew."""
-
-
-class IndexEstimate(Estimate):
-    """What a reindexing would take from now on."""
-
-    chunks: int = Field(description="that the new index would be made of")
-    known: int = Field(description="of them, those whose vectors are there already")
-
-
 class SummaryRequest(FormRequest):
     """Summarise a whole document."""
 
