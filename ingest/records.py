@@ -5,7 +5,27 @@ from typing import Any
 
 from ingest import filters
 from ingest.layout import Layout
-from ingest.tables import CollectionRow, DocumentRow, DocumentStatus, VersionRow
+from ingest.tables import (
+    CollectionRow,
+    DocumentRow,
+    DocumentStatus,
+    GenerationRow,
+    VersionRow,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DenseIndex:
+    """What a collection's vectors are."""
+
+    embedder: str  #: name
+    fingerprint: str  #: of the embedder
+    dimensions: int  #: 0: not known yet
+
+    @classmethod
+    def of(cls, row: GenerationRow) -> "DenseIndex":
+        """The value of a row."""
+        return cls(row.name, row.embedder, row.dimensions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +36,13 @@ class Collection:
     name: str
     created_at: float
     documents: int  #: how many it holds
+    index: DenseIndex | None  #: that is searched; None before anything was embedded
 
     @classmethod
-    def of(cls, row: CollectionRow, documents: int) -> "Collection":
+    def of(cls, row: CollectionRow, documents: int, serving: GenerationRow | None) -> "Collection":
         """The value of a row."""
-        return cls(row.id, row.name, row.created_at, documents)
+        index = DenseIndex.of(serving) if serving is not None else None
+        return cls(row.id, row.name, row.created_at, documents, index)
 
     def public(self) -> dict[str, Any]:
         """The collection as the REST interface shows it."""

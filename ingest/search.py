@@ -4,7 +4,8 @@ Vectors find what means the same, words find names, numbers and every language t
 not know; `ingest.fusion` makes one ranking of both. Where the question speaks of some documents,
 these are searched besides the whole collection. Both indexes are caches: what they return counts
 only if SQL still has it, in this collection, in the current version of a document that is ready.
-Without the vectors the words alone have to do.
+Vectors are asked for in the generation that serves, by the embedder that made it. Without one of
+both the words alone have to do.
 """
 
 import time
@@ -16,17 +17,20 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ingest import fusion, lexical, passages
+from ingest import fusion, generations, lexical, passages
 from ingest.addressed import Named, addressed
 from ingest.database import reading
 from ingest.embed import Embedder
+from ingest.embedders import Embedders
 from ingest.errors import (
     CollectionNotFound,
     DocumentNotFound,
-    EmbedderMismatch,
+    EmbedderMissing,
+    IndexLost,
     IndexUnavailable,
 )
 from ingest.filters import Part
+from ingest.generations import Generation
 from ingest.lexical import WordHit
 from ingest.passages import Found, Scope
 from ingest.query import Query, understand
@@ -48,8 +52,17 @@ class Findings:
 
     passages: tuple[Found, ...]
     documents_searched: int
-    degraded: bool  #: found by words alone, for want of the vector index
+    lacking: str | None  #: code of what was missing, so that words alone had to do
     timings: dict[str, float]  #: milliseconds by stage
+
+    @property
+    def searched(self) -> dict[str, Any]:
+        """What the search looked through, as the REST interface shows it."""
+        return {
+            "documents": self.documents_searched,
+            "degraded": self.lacking is not None,
+            "lacking": self.lacking,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,36 +75,38 @@ class _Places:
     documents: int
 
 
-def find(scope: Scope, query: str, limit: int, embedder: Embedder, index: VectorIndex) -> Findings:
-    """The `limit` best passages.
-
-    Raises CollectionNotFound, DocumentNotFound or EmbedderMismatch.
-    """
+def find(
+    scope: Scope, query: str, limit: int, embedders: Embedders, index: VectorIndex
+) -> Findings:
+    """The `limit` best passages. Raises CollectionNotFound, DocumentNotFound."""
     clock = _Clock()
     asked = understand(query)
     with reading() as session:
-        _check(session, scope, embedder)
+        serving = _serving(session, scope)
         places = _places(session, scope, query)
         clock.lap("understand_ms")
         by_words = _by_words(session, places, asked)
     clock.lap("words_ms")
-    similar = _similar(places, asked, embedder, index, clock)
+    similar: dict[str, float] = {}
+    lacking: str | None = None
+    try:
+        similar = _similar(places, asked, _dense(serving, embedders, index), clock)
+    except (IndexUnavailable, EmbedderMissing) as error:
+        lacking = error.code if places.documents else None
     with reading() as session:
-        there = passages.candidates(session, scope, similar or {}, by_words)
+        there = passages.candidates(session, scope, similar, by_words)
         best = fusion.ranked(there, places.favoured)[:limit]
         found = tuple(passages.passages(session, scope, best))
     clock.lap("check_ms")
-    degraded = similar is None and places.documents > 0
-    return Findings(found, places.documents, degraded, clock.laps)
+    return Findings(found, places.documents, lacking, clock.laps)
 
 
-def _check(session: Session, scope: Scope, embedder: Embedder) -> None:
-    """Whether the collection is there and fit for this embedder."""
+def _serving(session: Session, scope: Scope) -> Generation | None:
+    """The generation to ask, None before anything was embedded. Raises CollectionNotFound."""
     collection = session.get(CollectionRow, scope.collection_id)
     if collection is None or collection.deleting:
         raise CollectionNotFound(id=scope.collection_id)
-    if collection.embedder not in (None, embedder.fingerprint):
-        raise EmbedderMismatch(expected=collection.embedder, actual=embedder.fingerprint)
+    return generations.serving(session, scope.collection_id)
 
 
 def _places(session: Session, scope: Scope, question: str) -> _Places:
@@ -131,22 +146,37 @@ def _by_words(session: Session, places: _Places, asked: Query) -> dict[str, floa
     return {hit.chunk_id: hit.score for hit in reversed(found)}
 
 
-def _similar(
-    places: _Places, asked: Query, embedder: Embedder, index: VectorIndex, clock: "_Clock"
-) -> dict[str, float] | None:
-    """Chunks by their similarity; None without an index to ask."""
-    if embedder.unknown_share(asked.text) > UNKNOWN_SHARE:
+@dataclass(frozen=True, slots=True)
+class _Dense:
+    """The vectors of a collection, and who can ask for them."""
+
+    generation_id: str
+    embedder: Embedder
+    index: VectorIndex
+
+
+def _dense(serving: Generation | None, embedders: Embedders, index: VectorIndex) -> _Dense:
+    """Raises IndexLost where nothing was ever embedded, EmbedderMissing."""
+    if serving is None:
+        raise IndexLost
+    embedder = embedders.of(serving)
+    if embedder is None:
+        raise EmbedderMissing(path=serving.folder or serving.name)
+    return _Dense(serving.id, embedder, index)
+
+
+def _similar(places: _Places, asked: Query, dense: _Dense, clock: "_Clock") -> dict[str, float]:
+    """Chunks by their similarity. Raises IndexUnavailable."""
+    if dense.embedder.unknown_share(asked.text) > UNKNOWN_SHARE:
         return {}
-    vector = _vector(asked, embedder)
+    vector = _vector(asked, dense.embedder)
     clock.lap("embed_ms")
     try:
         return {
             hit.chunk_id: hit.similarity
             for part in places.parts
-            for hit in index.search(places.collection_id, vector, DEPTH, part)
+            for hit in dense.index.search(dense.generation_id, vector, DEPTH, part)
         }
-    except IndexUnavailable:
-        return None
     finally:
         clock.lap("vectors_ms")
 

@@ -19,6 +19,15 @@ class DocumentStatus(StrEnum):
     DELETING = "deleting"  #: hidden from everybody; a job removes what is left
 
 
+class GenerationStatus(StrEnum):
+    """What a generation of a collection's vectors is for."""
+
+    SERVING = "serving"  #: searched and written; one of a collection at most
+    MAKING = "making"  #: a job fills it; documents that are read are written into it too
+    KEPT = "kept"  #: its job failed; the next one goes on with it
+    RETIRED = "retired"  #: nobody's any more; what is left of it is being removed
+
+
 class CollectionRow(Table):
     """A knowledge base."""
 
@@ -26,7 +35,6 @@ class CollectionRow(Table):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
-    embedder: Mapped[str | None]  #: fingerprint of the embedder, set by the first chunk
     deleting: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[float]
 
@@ -83,13 +91,10 @@ class PageRow(Table):
 
 
 class ChunkRow(Table):
-    """A span that is indexed. `indexed` turns true after Chroma has taken the vector."""
+    """A span that is indexed."""
 
     __tablename__ = "chunks"
-    __table_args__ = (
-        UniqueConstraint("version_id", "ordinal"),
-        Index("ix_chunks_pending", "version_id", "indexed"),
-    )
+    __table_args__ = (UniqueConstraint("version_id", "ordinal"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     version_id: Mapped[str] = mapped_column(ForeignKey("versions.id", ondelete="CASCADE"))
@@ -100,5 +105,42 @@ class ChunkRow(Table):
     heading: Mapped[str]  #: titles above it, joined by " › "
     #: The header row of the table it begins in.
     context: Mapped[str] = mapped_column(default="", server_default=text("''"))
-    embedding: Mapped[bytes | None] = mapped_column(LargeBinary)  #: float16, little endian
-    indexed: Mapped[bool] = mapped_column(default=False)
+
+
+class GenerationRow(Table):
+    """The vectors of a collection by one embedder, and the index in Chroma that holds them."""
+
+    __tablename__ = "generations"
+    __table_args__ = (
+        Index(
+            "ix_generations_serving",
+            "collection_id",
+            unique=True,
+            sqlite_where=text("status = 'serving'"),
+            postgresql_where=text("status = 'serving'"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)  #: names the index in Chroma
+    collection_id: Mapped[str] = mapped_column(ForeignKey("collections.id"), index=True)
+    embedder: Mapped[str]  #: fingerprint
+    name: Mapped[str]  #: of the embedder, for display
+    folder: Mapped[str]  #: where the embedder was found; empty: the bundled one
+    dimensions: Mapped[int]  #: of a vector; 0: not known yet
+    status: Mapped[str]
+    job_id: Mapped[str | None]  #: that makes it, or made it
+    changed_at: Mapped[float]  #: its status
+
+
+class EmbeddingRow(Table):
+    """The vector of a chunk in a generation: the truth, which the index can be made of anew."""
+
+    __tablename__ = "embeddings"
+    __table_args__ = (Index("ix_embeddings_of_generation", "generation_id", "indexed"),)
+
+    chunk_id: Mapped[str] = mapped_column(
+        ForeignKey("chunks.id", ondelete="CASCADE"), primary_key=True
+    )
+    generation_id: Mapped[str] = mapped_column(ForeignKey("generations.id"), primary_key=True)
+    vector: Mapped[bytes] = mapped_column(LargeBinary)  #: float16, little endian
+    indexed: Mapped[bool] = mapped_column(default=False)  #: Chroma has taken it, and is to keep it

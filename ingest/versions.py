@@ -7,14 +7,14 @@ of them open; they are in no index any more. Every function works inside the cal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ingest import lexical, library
+from ingest import embeddings, lexical, library
 from ingest.database import new_id, now
 from ingest.errors import StillBeingRead, VersionNotFound, VersionTypeDiffers
 from ingest.records import Original, Version
-from ingest.tables import ChunkRow, DocumentRow, DocumentStatus, VersionRow
+from ingest.tables import DocumentRow, DocumentStatus, VersionRow
 
 UNREAD = frozenset({DocumentStatus.WAITING, DocumentStatus.READING})
 
@@ -95,8 +95,7 @@ def show(session: Session, version_id: str, extent: Extent) -> None:
     rows = _rows(session, document.id)
     past = [row.id for row in rows if row.number < current.number]
     lexical.remove(session, past)
-    unseen = update(ChunkRow).where(ChunkRow.version_id.in_(past), ChunkRow.indexed)
-    session.execute(unseen.values(indexed=False))
+    embeddings.unmark(session, past)
 
 
 def indexed(session: Session, document_id: str) -> list[str]:

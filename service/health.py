@@ -6,14 +6,15 @@ from dataclasses import asdict
 import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
-from ingest import database
+from ingest import database, generations
 from ingest.errors import LecternError
 from ingest.settings import settings as library_settings
 from workers import events, fleet
 
 INDEX_SECONDS = 1.0
 #: Without it answers are poorer, and say so.
-OPTIONAL = frozenset({"index"})
+OPTIONAL = frozenset({"index", "embedder"})
+NAMED = 5  #: collections of another embedder
 
 Part = dict[str, object]
 
@@ -23,6 +24,8 @@ def parts() -> dict[str, Part]:
     found = {"database": _database(), "redis": _redis(), "worker": _worker()}
     if url := library_settings().chroma_url:
         found["index"] = _index(url)
+    if found["worker"]["ok"] and (said := _embedder()):
+        found["embedder"] = said
     return found
 
 
@@ -67,6 +70,24 @@ def _remarks(workers: list[fleet.Seen]) -> Iterator[str]:
     for one in workers:
         if one.node is not None and one.local is not None:
             yield f"Node {one.node} holds {one.local:.0%} of its worker's memory."
+
+
+def _embedder() -> Part | None:
+    """None as long as no worker has said which it uses."""
+    try:
+        used = fleet.embedders()
+        with database.reading() as session:
+            others = generations.of_other_embedders(session, sorted(used)) if used else []
+    except SQLAlchemyError as error:
+        return _broken(error, "The database does not answer.")
+    if len(used) > 1:
+        return {"ok": False, "message": "The workers use different embedders."}
+    if others:
+        named = ", ".join(f"“{name}” ({embedder})" for name, embedder in others[:NAMED])
+        more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+        told = f"Collections of another embedder wait to be reindexed: {named}{more}."
+        return {"ok": False, "message": told}
+    return _well("Every collection is of the embedder in use.") if used else None
 
 
 def _index(url: str) -> Part:

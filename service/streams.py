@@ -24,6 +24,7 @@ from workers.states import JobStatus
 
 KEEP_ALIVE_SECONDS = 15.0
 PATIENCE_SECONDS = 0.5
+ESTIMATE_SECONDS = 60.0  #: a dry run that takes longer is given up
 KEEP_ALIVE = b": keep-alive\n\n"
 RETRY = b"retry: 2000\n\n"
 #: Ends of lines to Unicode, and so to some clients, though neither to JSON nor to the protocol.

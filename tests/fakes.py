@@ -20,7 +20,8 @@ from sqlalchemy import select
 from ingest import library
 from ingest.blobs import Intake
 from ingest.database import now, reading, writing
-from ingest.errors import IndexLost
+from ingest.embedders import Embedders
+from ingest.errors import EmbedderMissing, IndexLost
 from ingest.filters import WHOLE, Part
 from ingest.records import Document, Original
 from ingest.sniff import media_type
@@ -49,7 +50,8 @@ def count_words(text: str) -> int:
 class FakeEmbedder:
     """Vectors of words by their hashes: the same words are near each other."""
 
-    fingerprint = "fake:16"
+    fingerprint, former = "fake:16", "fake"
+    name, folder = "fake", ""
     dimensions = 16
 
     def count_tokens(self, text: str) -> int:
@@ -222,7 +224,7 @@ class Office:
             engine=engine,
             small=False,
         )
-        self.tools = Tools(language, FakeEmbedder(), self.index)
+        self.tools = Tools(language, Embedders(FakeEmbedder(), _nobody), self.index)
         self.runtime = Runtime(self.tools, Settings(**settings))
 
     def work(self, job: Job | None = None) -> int:
@@ -233,6 +235,10 @@ class Office:
             done += 1
             assert done < 1_000, "steps come back for ever"
         return done
+
+
+def _nobody(folder: str) -> Any:
+    raise EmbedderMissing(path=folder)
 
 
 def ready_steps(job: Job | None = None) -> list[str]:

@@ -38,7 +38,9 @@ NEVER = {
     "chunks of a ready document that are not indexed": (
         "SELECT chunks.id FROM chunks JOIN versions ON versions.id = version_id "
         "JOIN documents ON documents.id = document_id "
-        "WHERE documents.status = 'ready' AND (NOT indexed OR embedding IS NULL)"
+        "WHERE documents.status = 'ready' AND NOT EXISTS (SELECT 1 FROM embeddings "
+        "JOIN generations ON generations.id = generation_id WHERE generations.status = 'serving' "
+        "AND chunk_id = chunks.id AND indexed)"
     ),
     "chunks doubled or left out": (
         "SELECT version_id FROM chunks GROUP BY version_id "
@@ -79,13 +81,11 @@ def _of_rows(fleet: Fleet) -> Iterator[str]:
 
 def _of_vectors(fleet: Fleet) -> Iterator[str]:
     index = VectorIndex(fleet.chroma_url)
-    query = (
-        "SELECT chunks.id FROM chunks JOIN versions ON versions.id = version_id "
-        "JOIN documents ON documents.id = document_id WHERE collection_id = ? AND indexed"
-    )
-    for (collection,) in fleet.sql("SELECT id FROM collections"):
-        wanted = {chunk for (chunk,) in fleet.sql(query, collection)}
-        found = [chunk for page in index.pages(collection) for chunk in page]
+    query = "SELECT chunk_id FROM embeddings WHERE generation_id = ? AND indexed"
+    serving = "SELECT id, collection_id FROM generations WHERE status = 'serving'"
+    for generation, collection in fleet.sql(serving):
+        wanted = {chunk for (chunk,) in fleet.sql(query, generation)}
+        found = [chunk for page in index.pages(generation) for chunk in page]
         if Counter(found) != Counter(wanted):
             lost, strange = len(wanted - set(found)), len(set(found) - wanted)
             yield f"vectors of {collection}: {lost} are missing, {strange} are nobody's"

@@ -2,6 +2,7 @@
 deletions while something is indexed or answered.
 """
 
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from embedders import small_embedder
+from fakes import prose
 from fleet import Fleet, Made, heard, until
-from mishaps import LONG_TEXT, note, refused, summary_at_work
+from mishaps import LONG_TEXT, note, summary_at_work
 
 from ingest import embed
 from ingest.vectors import SILENCE_SECONDS, Entry, VectorIndex
@@ -51,7 +54,10 @@ def search(lectern: Fleet, collection: str) -> Made:
 
 
 def chunks_of(lectern: Fleet, document: Made) -> dict[str, bytes]:
-    query = "SELECT id, embedding FROM chunks WHERE version_id = ?"
+    query = (
+        "SELECT chunks.id, vector FROM embeddings JOIN chunks ON chunks.id = chunk_id "
+        "WHERE version_id = ?"
+    )
     return dict(lectern.sql(query, document["version"]["id"]))
 
 
@@ -76,7 +82,8 @@ def test_without_the_index_answers_go_by_words_and_say_so(staffed: Fleet) -> Non
         staffed.dismiss()
         staffed.one_worker()  # one that never saw the index starts as well
         found = search(staffed, collection)
-        assert found["searched"] == {"documents": 1, "degraded": True}
+        lacking = {"degraded": True, "lacking": "index_unavailable"}
+        assert found["searched"] == {"documents": 1, **lacking}
         assert found["hits"][0]["document_id"] == document["id"]
         assert {hit["similarity"] for hit in found["hits"]} == {None}
         answer = staffed.client.post(
@@ -151,22 +158,71 @@ def test_jobs_wait_for_the_vector_index_to_come_back(staffed: Fleet) -> None:
 
 
 @pytest.mark.faults(16)
-def test_another_embedder_is_refused_by_its_fingerprint(staffed: Fleet, tmp_path: Path) -> None:
-    staffed.one_worker()
-    collection, _ = library(staffed, "Two embedders")
+def test_vectors_of_two_embedders_are_never_mixed(staffed: Fleet, tmp_path: Path) -> None:
+    """Its own embedder away, a collection is searched by words until it has been reindexed."""
     staffed.dismiss()
-    another = tmp_path / "another-embedder"
-    another.symlink_to(embed.bundled())
-    staffed.start_worker(embedder=str(another))
-    answer = staffed.client.post(f"/v1/collections/{collection}/search", json={"query": QUESTION})
-    assert refused(answer) == (500, "embedder_mismatch", False)
+    folder = small_embedder(tmp_path / "small")
+    staffed.start_worker(embedder=str(folder))
+    collection, document = library(staffed, "Two embedders")
+    assert search(staffed, collection)["hits"][0]["similarity"]
+    staffed.dismiss()
+    shutil.move(folder, tmp_path / "away")
+    staffed.one_worker()
+    found = search(staffed, collection)["searched"]
+    assert found == {"documents": 1, "degraded": True, "lacking": "embedder_missing"}
     job = staffed.ended(note(staffed, collection))
     assert (job["status"], job["error"]["code"]) == ("failed", "embedder_mismatch")
-    other, document = library(staffed, "The other embedder's own")
-    assert search(staffed, other)["hits"][0]["document_id"] == document["id"]
-    staffed.dismiss()
+    ready = staffed.client.get("/readyz")
+    assert (ready.status_code, ready.json()["parts"]["embedder"]["ok"]) == (200, False)
+    begun = staffed.client.post(f"/v1/collections/{collection}/reindex", json={}).json()["job"]
+    assert staffed.ended(begun["id"])["status"] == "succeeded"
+    hit = search(staffed, collection)["hits"][0]
+    assert hit["document_id"] == document["id"]
+    assert hit["similarity"]
+    assert staffed.ended(note(staffed, collection))["status"] == "succeeded"
+
+
+@pytest.mark.faults(2, 16)
+def test_a_worker_is_killed_while_a_collection_is_embedded_anew(
+    staffed: Fleet, tmp_path: Path
+) -> None:
     staffed.one_worker()
-    assert search(staffed, collection)["hits"]
+    collection, document = library(staffed, "Embedded anew")
+    staffed.read(collection, long_txt=prose(40).encode())
+    count = VectorIndex(staffed.chroma_url).count(collection)
+    staffed.dismiss()
+    set_now = str(small_embedder(tmp_path / "small"))
+    worker = staffed.start_worker(embedder=set_now)
+    path = f"/v1/collections/{collection}"
+    assert staffed.get(path)["index"]["current"] is False
+    job = staffed.client.post(f"{path}/reindex", json={}).json()["job"]["id"]
+    made = "SELECT count(*) FROM embeddings JOIN generations ON id = generation_id "
+    until(lambda: staffed.sql(f"{made} WHERE job_id = ?", job) > [(0,)], "some are made")
+    assert search(staffed, collection)["hits"][0]["similarity"]  # by its own embedder
+    staffed.kill(worker)
+    (earlier,) = staffed.sql(f"{made} WHERE job_id = ?", job)
+    assert earlier[0] < count
+    late = staffed.upload(collection, late_md=b"# Late\n\nThe pier was painted green.\n").json()
+    worker = staffed.start_worker(embedder=set_now)
+    assert search(staffed, collection)["hits"][0]["document_id"] == document["id"]
+    ended = staffed.ended(job)
+    assert (ended["status"], ended["result"]["after"]["dimensions"]) == ("succeeded", 64)
+    assert staffed.ended(late["jobs"][0]["id"])["status"] == "succeeded"
+    index = staffed.get(path)["index"]
+    assert (index["current"], index["dimensions"], index["reindex"]) == (True, 64, None)
+    ask = {"query": "Which colour was the pier painted?"}
+    found = staffed.client.post(f"{path}/search", json=ask).json()
+    assert not found["searched"]["degraded"]
+    assert {hit["document_name"] for hit in found["hits"] if hit["similarity"]} >= {"late.md"}
+    own = "SELECT id FROM generations WHERE collection_id = ?"
+    until(lambda: len(staffed.sql(own, collection)) == 1, "the old generation is gone")
+    ((generation,),) = staffed.sql(own, collection)
+    entries, chunks = indexed(staffed, generation), "SELECT chunk_id FROM embeddings WHERE {}"
+    of = chunks.format("generation_id = ? AND indexed")
+    assert entries == {chunk for (chunk,) in staffed.sql(of, generation)}
+    assert len(entries) == count + 1
+    assert not indexed(staffed, collection)
+    staffed.dismiss()  # the next tests' worker is one of the bundled embedder
 
 
 @pytest.mark.faults(20)

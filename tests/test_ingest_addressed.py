@@ -60,7 +60,7 @@ def test_what_a_cover_says_is_a_name_too_and_its_document_comes_first() -> None:
         Scope(collection),
         "When were the mains of NBWA renewed?",
         3,
-        office.tools.embedder,
+        office.tools.embedders,
         office.index,
     )
     assert found.passages[0].document_name == "two.pdf"

@@ -52,6 +52,53 @@ def test_the_first_revision_can_be_taken_back(migrated: object) -> None:
     assert inspect(database.engine()).get_table_names() == ["alembic_version"]
 
 
+def test_vectors_of_earlier_versions_become_a_first_generation(migrated: object) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(database.MIGRATIONS))
+    was = (
+        (
+            "INSERT INTO collections (id, name, embedder, deleting, created_at) VALUES "
+            "('col_1', 'One', 'mini:384:256', false, 1.0), ('col_2', 'Two', NULL, false, 1.0)"
+        ),
+        (
+            "INSERT INTO documents (id, collection_id, name, media_type, status, "
+            "current_version_id, created_at) VALUES "
+            "('doc_1', 'col_1', 'a.txt', 'text/plain', 'ready', 'ver_1', 1.0)"
+        ),
+        (
+            "INSERT INTO versions (id, document_id, number, sha256, size, empty_pages, created_at) "
+            "VALUES ('ver_1', 'doc_1', 1, 'ab', 1, '', 1.0)"
+        ),
+        (
+            "INSERT INTO chunks (id, version_id, ordinal, page, char_start, char_end, heading, "
+            "embedding, indexed) VALUES ('chunk_1', 'ver_1', 0, 1, 0, 9, '', x'0102', true), "
+            "('chunk_2', 'ver_1', 1, 1, 0, 9, '', x'0304', false), "
+            "('chunk_3', 'ver_1', 2, 1, 0, 9, '', NULL, false)"
+        ),
+    )
+    seen = "SELECT id, embedding, indexed FROM chunks ORDER BY id"
+    with database.engine().execution_options(writes=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0008")
+        for statement in was:
+            connection.exec_driver_sql(statement)
+        before = connection.exec_driver_sql(seen).all()
+        command.upgrade(config, "head")
+        query = "SELECT id, collection_id, embedder, status FROM generations"
+        assert connection.exec_driver_sql(query).all() == [
+            ("col_1", "col_1", "mini:384:256", "serving")
+        ]
+        query = "SELECT chunk_id, generation_id, vector, indexed FROM embeddings ORDER BY chunk_id"
+        assert connection.exec_driver_sql(query).all() == [
+            ("chunk_1", "col_1", b"\x01\x02", 1),
+            ("chunk_2", "col_1", b"\x03\x04", 0),
+        ]
+        command.downgrade(config, "0008")
+        assert connection.exec_driver_sql(seen).all() == before
+        (first, _) = connection.exec_driver_sql("SELECT embedder FROM collections").all()
+        assert first == ("mini:384:256",)
+
+
 def test_the_migrations_can_be_written_for_postgres(data_folder: object) -> None:
     """No server is asked: what is looked at is the SQL that one would be sent."""
     script = io.StringIO()

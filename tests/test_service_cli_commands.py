@@ -514,6 +514,55 @@ def test_extract_can_be_estimated_and_wants_a_schema(
     assert "An extraction from report.pdf takes about 4 min" in capsys.readouterr().out
 
 
+def test_kb_lists_indexes_and_makes_them_anew(
+    service: FakeService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = {"embedder": "mini", "fingerprint": "ab", "dimensions": 384, "reindex": None}
+    kept = [
+        {"id": "col_1", "name": "Old", "documents": 2, "index": {**index, "current": False}},
+        {"id": "col_2", "name": "New", "documents": 1, "index": {**index, "current": True}},
+        {"id": "col_3", "name": "Empty", "documents": 0, "index": None},
+    ]
+    result = {
+        "generation_id": "gen_1",
+        "before": {"name": "mini", "dimensions": 384},
+        "after": {"name": "multi", "dimensions": 768},
+        "same": False,
+        "chunks": 1_200,
+        "known": 0,
+    }
+    estimate = {"chunks": 1_200, "known": 200, "p50": 300.0, "p90": 400.0}
+
+    def reindex(seen: Record) -> Answer:
+        if seen["json"].get("dry_run"):
+            return estimate
+        return 202, {"job": {"id": "job_1"}}
+
+    service.routes |= {
+        "GET /v1/collections": {"collections": kept},
+        "POST /v1/collections/col_1/reindex": reindex,
+        "POST /v1/collections/col_2/reindex": reindex,
+        "GET /v1/jobs/job_1/events": event("done", {"status": "succeeded", "result": result}),
+    }
+    assert main(["kb", "--url", service.url]) == 0
+    listed = capsys.readouterr().out
+    assert "of another embedder: lectern kb reindex" in listed
+    assert "nothing embedded yet" in listed
+    assert main(["kb", "reindex", "--url", service.url]) == 0
+    assert capsys.readouterr().out == (
+        "Old: 1,200 passages, by multi (768 dimensions) in the place of mini\n"
+    )
+    assert main(["kb", "reindex", "new", "--dry-run", "--url", service.url]) == 0
+    assert "New: 1,200 passages, 200 of them embedded already; about 5 min" in (
+        capsys.readouterr().out
+    )
+    assert main(["kb", "reindex", "New", "--night", "--json", "--url", service.url]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["reindexed"]
+    assert told["job_id"] == "job_1"
+    asked = [seen["json"] for route, seen in service.asked if route.endswith("/reindex")]
+    assert asked == [{}, {"dry_run": True}, {"when": "night"}]
+
+
 @pytest.mark.parametrize("words", [["cancel"], ["a", "b", "c"], ["stop", "job_1"]])
 def test_jobs_refuses_other_words(words: list[str], service: FakeService) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from ingest.database import reading, writing
 from ingest.embed import Embedder
+from ingest.embedders import Embedders
 from ingest.errors import DocumentNotFound
 from ingest.tables import ChunkRow, PageRow
 from workers import events, jobs, submit
@@ -354,7 +355,11 @@ def real_office(engine: Engine) -> Office:
         engine=engine,
         small=True,
     )
-    office.tools = Tools(language, Embedder("", threads=1), office.index)
+    office.tools = Tools(
+        language,
+        Embedders(Embedder("", threads=1), Embedder),
+        office.index,  # type: ignore[arg-type]
+    )
     office.runtime = Runtime(office.tools, Settings())
     return office
 

@@ -14,7 +14,7 @@ from ingest.errors import IndexUnavailable
 from ingest.passages import Scope
 from ingest.records import Document, Original, Version
 from ingest.search import find
-from ingest.tables import ChunkRow, PageRow, VersionRow
+from ingest.tables import ChunkRow, EmbeddingRow, PageRow, VersionRow
 from ingest.vectors import VectorIndex
 from workers import jobs, submit
 from workers.jobs import Job
@@ -58,7 +58,7 @@ def seen(document: Document) -> Document:
 
 def found(office: Office, document: Document, word: str, alone: bool = False) -> set[str]:
     scope = Scope(document.collection_id, document.id if alone else None)
-    findings = find(scope, word, 5, office.tools.embedder, office.index)
+    findings = find(scope, word, 5, office.tools.embedders, office.index)
     return {one.version_id for one in findings.passages}
 
 
@@ -90,8 +90,9 @@ def test_citations_of_the_old_version_open(office: Office, document: Document) -
     office.work(job)
     with reading() as session:
         page = library.page(session, document.id, 1, document.version.id)
-        chunks = session.query(ChunkRow).filter_by(version_id=document.version.id)
-        assert {chunk.indexed for chunk in chunks} == {False}
+        chunks = session.query(ChunkRow.id).filter_by(version_id=document.version.id)
+        vectors = session.query(EmbeddingRow).filter(EmbeddingRow.chunk_id.in_(chunks))
+        assert {vector.indexed for vector in vectors} == {False}
     assert page.text.startswith("harbour0w0")
 
 

@@ -31,7 +31,10 @@ ASSUMED = (0.55, 0.7, 0.8, 0.95, 1.3)
 #: Seconds that a step costs beside its tokens: claimed, checked, written down.
 STEP_SECONDS = 0.1
 LIKELY, SAFE = 0.5, 0.9
-ESTIMATED = (JobKind.SUMMARY, JobKind.DIGEST, JobKind.COMPARE, JobKind.EXTRACT)
+ESTIMATED = (JobKind.SUMMARY, JobKind.DIGEST, JobKind.COMPARE, JobKind.EXTRACT, JobKind.REINDEX)
+#: The same of a reindexing, whose pace is measured when it begins: more of the same takes about
+#: as long, and longer where others want the cores meanwhile. Assumed, until there are outcomes.
+ASSUMED_AS_MEASURED = (0.9, 1.0, 1.0, 1.1, 1.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def made(
         + beside
     )
     wait = _wait(session, job, work, expected.steps - expected.kept)
-    ratios = sorted((*ASSUMED, *_ratios(session)))
+    ratios = _ratios(session, JobKind(job.params.get("of", job.kind)))
     p50, p90 = ((work + wait) * quantile(ratios, share) for share in (LIKELY, SAFE))
     return Estimate(**asdict(expected), work=work, wait=wait, p50=p50, p90=p90)
 
@@ -153,8 +156,12 @@ def _others(session: Session, job: Job, work: float, steps: int) -> Iterator[_Lo
             yield _Load(row.priority, max(1, round(steps * times)), work * times)
 
 
-def _ratios(session: Session) -> list[float]:
-    return [
+def _ratios(session: Session, kind: JobKind) -> list[float]:
+    """Real time by the formula's, of the latest jobs whose formula is alike; ascending."""
+    reindexing = {JobKind.REINDEX}
+    alike = reindexing if kind is JobKind.REINDEX else set(ESTIMATED) - reindexing
+    known = (
         (row.real_seconds or 0.0) / max(row.work + row.wait, STEP_SECONDS)
-        for row in outcomes(session)
-    ]
+        for row in outcomes(session, alike)
+    )
+    return sorted((*(ASSUMED_AS_MEASURED if kind is JobKind.REINDEX else ASSUMED), *known))

@@ -80,6 +80,13 @@ def engine_loads() -> list[EngineLoad]:
     return [EngineLoad(worker, host, load) for worker, host, load in found if load]
 
 
+def embedders() -> set[str]:
+    """Fingerprints of the live workers' embedders: one, if they are set up alike."""
+    with reading() as session:
+        said = select(WorkerRow.embedder).where(_live(session), WorkerRow.embedder != "")
+        return set(session.scalars(said))
+
+
 def silence() -> float | None:
     """Seconds since a worker was last heard; None when there is no worker."""
     with reading() as session:

@@ -10,18 +10,19 @@ from sqlalchemy.orm import Session
 
 from ingest.database import new_id, now, writing
 from workers.engine.engine import Engine
-from workers.language import Language
 from workers.settings import Settings
 from workers.tables import WorkerRow
+from workers.work import Tools
 
 
 class Heartbeat:
     """One process's row among the workers."""
 
-    def __init__(self, settings: Settings, language: Language, about: Mapping[str, object]) -> None:
+    def __init__(self, settings: Settings, tools: Tools, about: Mapping[str, object]) -> None:
         """`about`: by the names of `fleet.Seen`."""
-        self._settings, self._model = settings, language.fingerprint
-        self._about = {"model": language.name, **about}
+        self._settings, self._model = settings, tools.language.fingerprint
+        self._embedder = tools.embedder.fingerprint
+        self._about = {"model": tools.language.name, **about}
         self.host, self._pid = socket.gethostname(), os.getpid()
         self._process_started = psutil.Process().create_time()
         self.owner = new_id("worker")
@@ -47,6 +48,7 @@ class Heartbeat:
             pid=self._pid,
             process_started=self._process_started,
             model=self._model,
+            embedder=self._embedder,
             batch_slots=0 if leaving else self._settings.batch_slots,
             interactive_slots=0 if leaving else self._settings.interactive_slots,
             seen_at=now(session),

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from ingest import blobs, library, versions
+from ingest import blobs, generations, library, versions
 from ingest.database import now, reading, writing
+from ingest.tables import GenerationStatus
 from workers import ending
 from workers.errors import Cancelled, JobNotFound
 from workers.promises import Promise, begin_now, promises
@@ -93,6 +94,7 @@ class JobFilter:
     document_id: str | None = None
     collection_id: str | None = None
     owner: str | None = None
+    unfinished: bool = False  #: only what has not ended
     limit: int = 50
 
 
@@ -132,6 +134,8 @@ def listing(wanted: JobFilter) -> list[Job]:
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted.unfinished:
+        query = query.where(JobRow.status.not_in(TERMINAL))
     with reading() as session:
         return _seen(session, list(session.scalars(query)))
 
@@ -185,6 +189,8 @@ def request_cancel(session: Session, row: JobRow) -> None:
     ending.end(session, row, JobStatus.CANCELLED, Cancelled(), moment)
     if row.kind == JobKind.READ and row.document_id:
         _forget_reading(session, row.document_id, row.params.get("version_id"))
+    if row.kind == JobKind.REINDEX:
+        generations.leave(session, row.id, GenerationStatus.RETIRED)
 
 
 def _forget_reading(session: Session, document_id: str, version_id: str | None) -> None:

@@ -19,6 +19,7 @@ FIRST_STEP = {
     JobKind.SEARCH: "search",
     JobKind.DELETE: "erase",
     JobKind.COMPARE: "survey",
+    JobKind.REINDEX: "prepare",
 }
 INTERACTIVE = frozenset({JobKind.QUESTION, JobKind.SEARCH, JobKind.ESTIMATE})
 NOTHING_DONE = {"percent": 0, "done": 0, "total": 0, "stage": "queued"}

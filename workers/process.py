@@ -13,9 +13,10 @@ import structlog
 from celery.signals import worker_shutdown, worker_shutting_down
 from celery.worker import state as worker_state
 
-from ingest import blobs
-from ingest.database import require_schema
+from ingest import blobs, generations
+from ingest.database import require_schema, writing
 from ingest.embed import Embedder
+from ingest.embedders import Embedders
 from ingest.errors import LecternError
 from ingest.settings import settings as ingest_settings
 from ingest.vectors import VectorIndex
@@ -36,6 +37,8 @@ from workers.work import Tools
 LEAVE_SECONDS = 12.0  #: a delivery takes ten at most
 SWEEP_SECONDS = 3_600.0
 TICKS_PER_LOOK = 30  #: at the dense index
+CLEAR_SECONDS = 5.0  #: between two looks for generations whose time is over
+REST_SECONDS = 60.0  #: between two looks for embedders that nobody uses
 
 log = structlog.get_logger()
 
@@ -47,8 +50,13 @@ def runtime() -> Runtime:
     model = language.load(chosen)
     _prove(model.engine)
     about = homes.report(homes.settle())
-    embedder = Embedder(library.embedder, chosen.threads or usable_cores())
-    return Runtime(Tools(model, embedder, VectorIndex(library.chroma_url)), chosen, about)
+    threads = chosen.threads or usable_cores()
+    embedders = Embedders(
+        Embedder(library.embedder, threads), lambda folder: Embedder(folder, threads)
+    )
+    with writing() as session:
+        generations.adopt(session, embedders.current)
+    return Runtime(Tools(model, embedders, VectorIndex(library.chroma_url)), chosen, about)
 
 
 def serve() -> None:
@@ -115,6 +123,8 @@ def _duties(ours: Runtime, chosen: Settings) -> Iterator[Duty]:
     index = VectorIndex(ingest_settings().chroma_url)
     upkeep = Upkeep(index, lambda: fleet.leads(ours.owner))
     yield Duty("upkeep", TICKS_PER_LOOK * chosen.tick_seconds, upkeep.look)
+    yield Duty("clearing", CLEAR_SECONDS, upkeep.clear)
+    yield Duty("embedders", REST_SECONDS, ours.embedders.rest)
     yield Duty("sweep", SWEEP_SECONDS, upkeep.sweep)
     yield Duty("courier", 1.0, courier.deliver)
     yield Duty("tidying", SWEEP_SECONDS, courier.tidy)

@@ -3,7 +3,7 @@
 How estimates are made is the workers' affair (`workers/estimates.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ingest.database import now, reading
 from workers import night
-from workers.states import When
+from workers.states import JobKind, When
 from workers.tables import EstimateRow, JobRow
 
 REMEMBERED = 40  #: latest outcomes that count
@@ -57,9 +57,12 @@ def accuracy() -> Accuracy:
     )
 
 
-def outcomes(session: Session) -> Sequence[EstimateRow]:
-    """The latest estimates of which it is known what came of them."""
-    known = select(EstimateRow).where(EstimateRow.real_seconds.is_not(None))
+def outcomes(session: Session, kinds: Iterable[JobKind] = JobKind) -> Sequence[EstimateRow]:
+    """The latest estimates of such jobs of which it is known what came of them."""
+    of_kinds = select(JobRow.id).where(JobRow.kind.in_(list(kinds)))
+    known = select(EstimateRow).where(
+        EstimateRow.real_seconds.is_not(None), EstimateRow.job_id.in_(of_kinds)
+    )
     latest = known.order_by(EstimateRow.made_at.desc()).limit(REMEMBERED)
     return session.scalars(latest).all()
 

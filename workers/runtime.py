@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ingest.database import reading, schema_fits, writing
+from ingest.embedders import Embedders
 from ingest.errors import LecternError, Unavailable
 from workers import dispatcher, events, forgetting, lifecycle, settling, steps
 from workers.clock import Clock
@@ -65,11 +66,16 @@ class Runtime:
         self._stopping, self._left = threading.Event(), threading.Event()
         self._drained_by: float | None = None  #: monotonic; None: nobody asked us to make room
         self._unsaid = False  #: whether the next heartbeat is wanted before its time
-        self._heartbeat = Heartbeat(settings, tools.language, about or {})
+        self._heartbeat = Heartbeat(settings, tools, about or {})
         self.owner = self._heartbeat.owner
         self._clock = Clock(settings.lease_seconds)
         self._pulse = threading.Thread(target=self._live, name="pulse", daemon=True)
         self._idle = IdleTime(tools.language.engine, self._occupied)
+
+    @property
+    def embedders(self) -> Embedders:
+        """Those of the process."""
+        return self._tools.embedders
 
     def start(self) -> None:
         """Register, take over what dead workers of this host held, and begin to beat."""

@@ -22,6 +22,7 @@ class JobKind(StrEnum):
     SEARCH = "search"
     DELETE = "delete"
     COMPARE = "compare"
+    REINDEX = "reindex"
 
 
 class Lane(StrEnum):

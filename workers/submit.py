@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from ingest import library
+from ingest import embeddings, library
 from ingest.database import reading, writing
 from ingest.passages import Scope
 from ingest.records import Document, Version
@@ -19,9 +19,9 @@ from workers import dispatcher, subjects
 from workers.conversations import open_turn
 from workers.errors import DigestImpossible
 from workers.extraction.schema import fields_of
-from workers.jobs import Job, JobFilter, listing, request_cancel
+from workers.jobs import Job, JobFilter, job_of, listing, request_cancel
 from workers.openings import add_job
-from workers.states import TERMINAL, JobKind
+from workers.states import TERMINAL, WANTED, JobKind
 from workers.styles import AS_USUAL, Form
 from workers.tables import JobDocumentRow, JobRow
 from workers.wishes import PLAIN, Wish
@@ -211,6 +211,30 @@ def search(scope: Scope, query: str, limit: int, wish: Wish = PLAIN) -> Job:
         given = {"query": query, "limit": limit, "filter": scope.only.public()}
         row = add_job(session, JobKind.SEARCH, scope.collection_id, given)
         job = wish.grant(row)
+    dispatcher.dispatch()
+    return job
+
+
+def reindex(collection_id: str, wish: Wish = PLAIN, *, dry_run: bool = False) -> Job:
+    """Make the vectors of a collection anew by the embedder that is set, or its index from those
+    that are there; the old ones serve until the new ones are complete.
+
+    One that is on its way is not begun twice.
+    """
+    with writing() as session:
+        subjects.collection(session, collection_id)
+        embeddings.hold(session, collection_id)
+        open_one = select(JobRow).where(
+            JobRow.kind == JobKind.REINDEX,
+            JobRow.collection_id == collection_id,
+            JobRow.status.in_(WANTED),
+        )
+        if not dry_run and (found := session.scalars(open_one).first()):
+            return job_of(found)
+        kind, given = JobKind.REINDEX, {}
+        if dry_run:
+            kind, given = JobKind.ESTIMATE, {"of": JobKind.REINDEX}
+        job = wish.grant(add_job(session, kind, collection_id, given))
     dispatcher.dispatch()
     return job
 

@@ -113,6 +113,8 @@ class WorkerRow(Table):
     pid: Mapped[int]
     process_started: Mapped[float]  #: tells a process from a later one with the same pid
     model: Mapped[str]  #: fingerprint
+    #: Fingerprint; empty as long as no worker of this version has said it.
+    embedder: Mapped[str] = mapped_column(default="", server_default=text("''"))
     batch_slots: Mapped[int]
     interactive_slots: Mapped[int]
     seen_at: Mapped[float]

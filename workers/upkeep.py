@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import structlog
 
-from ingest import blobs, orphans, reconcile
+from ingest import blobs, embeddings, generations, orphans, reconcile
+from ingest.database import reading, writing
 from ingest.errors import IndexUnavailable, StoreForeign
 from ingest.vectors import VectorIndex
 
@@ -33,8 +34,8 @@ class Upkeep:
         began = time.monotonic()
         thorough = began >= self._thorough_from
         try:
-            for collection_id in reconcile.collections():
-                self._compare(collection_id, thorough)
+            for generation_id in reconcile.indexes():
+                self._compare(generation_id, thorough)
         except IndexUnavailable:
             log.warning("index_away")
             return False
@@ -54,14 +55,39 @@ class Upkeep:
                 log.info("originals_swept", removed=removed)
         return False
 
-    def _compare(self, collection_id: str, thorough: bool) -> None:
-        if not thorough and reconcile.agrees(collection_id, self._index):
+    def clear(self) -> bool:
+        """Remove some of a generation whose time is over; returns whether there may be more."""
+        if not self._leads():
+            return False
+        with reading() as session:
+            generation_id = generations.over(session)
+        if generation_id is None:
+            return False
+        with writing() as session:
+            if not generations.give_up(session, generation_id):
+                return False
+            if embeddings.erase_some(session, generation_id):
+                return True
+        try:
+            self._index.remove_collection(generation_id)
+            with writing() as session:
+                generations.erase(session, generation_id)
+            # Who brought entries in between saw its row and left them to us.
+            self._index.remove_collection(generation_id)
+        except IndexUnavailable:
+            log.warning("index_away")
+            return False
+        log.info("generation_removed", generation=generation_id)
+        return True
+
+    def _compare(self, generation_id: str, thorough: bool) -> None:
+        if not thorough and reconcile.agrees(generation_id, self._index):
             return
-        repair = reconcile.repair(collection_id, self._index)
+        repair = reconcile.repair(generation_id, self._index)
         if repair.added or repair.removed:
             log.warning(
                 "index_repaired",
-                collection=collection_id,
+                generation=generation_id,
                 added=repair.added,
                 removed=repair.removed,
             )

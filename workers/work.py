@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from ingest.embed import Embedder
+from ingest.embedders import Embedders
 from ingest.errors import LecternError
 from ingest.vectors import VectorIndex
 from workers import events, steps
@@ -21,8 +22,13 @@ class Tools:
     """The heavy parts of a worker process, loaded once."""
 
     language: Language
-    embedder: Embedder
+    embedders: Embedders
     index: VectorIndex
+
+    @property
+    def embedder(self) -> Embedder:
+        """The one that is set: whatever is embedded beside the indexes is by this."""
+        return self.embedders.current
 
 
 @dataclass(frozen=True, slots=True)

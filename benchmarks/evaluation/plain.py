@@ -52,10 +52,10 @@ class Stock:
 
     def __init__(self, shelf: Shelf, parts: Sequence[Piece], index: VectorIndex) -> None:
         """Embed and index every piece."""
-        self._parts, self._index, self._embedder = parts, index, shelf.embedder
+        self._parts, self._index, self._embedder = parts, index, shelf.embedders.current
         for begin in range(0, len(parts), BATCH):
             batch = parts[begin : begin + BATCH]
-            vectors = shelf.embedder.embed([part.text for part in batch])
+            vectors = shelf.embedders.current.embed([part.text for part in batch])
             index.add(COLLECTION, list(_entries(batch, vectors, begin)))
 
     def find(self, question: str, limit: int, document: str | None = None) -> list[Place]:

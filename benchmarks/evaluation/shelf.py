@@ -26,6 +26,7 @@ from benchmarks.servers import free_port
 from ingest import database, library
 from ingest.blobs import Intake
 from ingest.embed import Embedder
+from ingest.embedders import Embedders
 from ingest.passages import Found, Scope
 from ingest.records import Original
 from ingest.search import Findings, find
@@ -59,14 +60,14 @@ class Shelf:
     ids: Mapping[str, str]  #: document ids by the names in the set
     texts: Mapping[str, list[str]]  #: their pages
     starts: Mapping[str, list[int]]  #: where each page begins in the set's own text
-    embedder: Embedder
+    embedders: Embedders
     index: VectorIndex
     runtime: Runtime
 
     def find(self, question: str, limit: int, document: str | None = None) -> Findings:
         """What Lectern finds, in one document or in all."""
         scope = Scope(self.collection_id, self.ids[document] if document else None)
-        return find(scope, question, limit, self.embedder, self.index)
+        return find(scope, question, limit, self.embedders, self.index)
 
     def answer(self, question: str, document: str | None = None) -> dict[str, Any]:
         """The result of a question's job, about one document or about all."""
@@ -144,7 +145,8 @@ def filled(
         alone(Path(folder)),
         chroma(Path(folder) / "chroma") as url,
     ):
-        tools = Tools(language or SPEECHLESS, embedder, VectorIndex(url))
+        embedders = Embedders(embedder, lambda _: embedder)  # no collection here has another
+        tools = Tools(language or SPEECHLESS, embedders, VectorIndex(url))
         yield _fill(documents, tools), url
 
 
@@ -159,7 +161,7 @@ def _fill(documents: Set, tools: Tools) -> Shelf:
         print(f"  {documents.name}: {number} of {len(documents.sources)} read", file=sys.stderr)
     own = {source.name: source.text for source in documents.sources}
     starts = {name: list(_starts(own[name], pages)) for name, pages in texts.items()}
-    return Shelf(collection_id, ids, texts, starts, tools.embedder, tools.index, runtime)
+    return Shelf(collection_id, ids, texts, starts, tools.embedders, tools.index, runtime)
 
 
 def _read(collection_id: str, source: Source, runtime: Runtime) -> tuple[str, list[str]]:

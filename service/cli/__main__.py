@@ -25,6 +25,7 @@ COMMANDS = {
     "webhooks": "service.cli.webhooks",
     "schedules": "service.cli.schedules",
     "rpc-serve": "service.cli.rpc_serve",
+    "kb": "service.cli.kb",
     "bench": "service.cli.bench",
     "eval": "service.cli.evaluate",
 }

@@ -10,6 +10,7 @@ from argparse import (
 from collections.abc import Sequence
 from pathlib import Path
 
+from service.cli.kb_words import add_kb
 from service.cli.model_words import add_models
 from service.cli.plan_words import add_plan
 from service.cli.rpc_words import add_rpc_serve
@@ -100,6 +101,7 @@ def _add_of_library(
     add_schedules(
         commands.add_parser("schedules", parents=[remote], help="what is done again and again")
     )
+    add_kb(commands.add_parser("kb", parents=[remote], help="collections and their indexes"))
 
 
 def _add_compare(compare: ArgumentParser) -> None:

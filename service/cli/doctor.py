@@ -203,6 +203,10 @@ def _service() -> Iterator[Check]:
     since = f"pid {holder['pid']}" if holder else "started by somebody else"
     yield Check("service", Verdict.OK, f"{url}, {since}")
     for name, part in told.get("parts", {}).items():
-        verdict = Verdict.OK if part["ok"] else Verdict.FAIL
-        way_out = "" if part["ok"] else f"look into {library_settings().data / 'logs' / name}.log"
+        verdict, way_out = Verdict.OK, ""
+        if not part["ok"] and name == "embedder":
+            verdict, way_out = Verdict.WARN, "./lectern kb reindex"
+        elif not part["ok"]:
+            verdict = Verdict.FAIL
+            way_out = f"look into {library_settings().data / 'logs' / name}.log"
         yield Check(f"service sees {name}", verdict, part.get("message") or "", way_out)

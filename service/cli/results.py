@@ -7,6 +7,11 @@ from typing import Any
 from service.cli.client import Record
 from service.cli.screen import Screen, plain
 
+#: What was missing, where words alone had to do.
+WORDS_ALONE = {
+    "embedder_missing": "the collection's embedder is not here any more; lectern kb reindex helps"
+}
+
 
 def pages(first: int, last: int) -> str:
     """`p. 3` or `pp. 3–7`."""
@@ -103,7 +108,8 @@ def answer_remarks(answer: Record) -> str:
             f"{searched.get('passages', 0)} passages"
         )
     if searched.get("degraded"):
-        said.append("by words alone: the vector index can't be reached")
+        why = WORDS_ALONE.get(searched.get("lacking") or "", "the vector index can't be reached")
+        said.append(f"by words alone: {why}")
     timings: dict[str, Any] = answer.get("timings") or {}
     if first := seconds(timings, "first_token_ms"):
         said.append(f"first token after {first}")

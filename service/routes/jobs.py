@@ -12,15 +12,19 @@ from service import table
 from service.deps import Closing, Identifier, Owner
 from service.questions import checked
 from service.schemas import jobs as schemas
-from service.streams import EventStream, awaited, happening, resume_point
+from service.streams import (
+    ESTIMATE_SECONDS,
+    EventStream,
+    awaited,
+    happening,
+    resume_point,
+)
 from workers import jobs, promises, submit
 from workers.jobs import Job, JobFilter
 from workers.states import JobKind
 from workers.wishes import Wish
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
-
-ESTIMATE_SECONDS = 60.0
 
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {

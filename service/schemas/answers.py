@@ -106,7 +106,7 @@ class Answer(Answering):
     conversation_id: str | None = None
     searched: dict[str, Any] = Field(
         description="documents, passages, best_score, whole: the document was read whole; "
-        "degraded: found by words alone, for want of the vector index"
+        "degraded: found by words alone; lacking: the code of what was missing"
     )
     usage: Usage
     timings: dict[str, float | None] = Field(description="milliseconds by stage")
@@ -140,7 +140,9 @@ class Hits(Answering):
     """Passages, best first, and what finding them took."""
 
     hits: list[Hit]
-    searched: dict[str, Any] = Field({}, description="documents, and degraded as in an answer")
+    searched: dict[str, Any] = Field(
+        {}, description="documents; degraded and lacking as in an answer"
+    )
     timings: dict[str, float]
 
 

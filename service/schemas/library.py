@@ -6,6 +6,27 @@ from ingest.tables import DocumentStatus
 from service.schemas.forms import Answering, Asking, ErrorCode, LongText
 
 
+class Reindexing(Answering):
+    """The job that makes another index of a collection, and how far it is."""
+
+    job_id: str
+    status: str
+    percent: float = 0
+    stage: str = ""
+
+
+class Index(Answering):
+    """The vectors that a collection is searched by."""
+
+    embedder: str = Field(description="its name")
+    fingerprint: str = Field(description="model, dimensions, tokens, normalisation, prefix")
+    dimensions: int = Field(description="of a vector; 0: not known yet")
+    current: bool | None = Field(
+        description="whether the workers use this embedder; null while none is there"
+    )
+    reindex: Reindexing | None
+
+
 class Collection(Answering):
     """A knowledge base."""
 
@@ -13,6 +34,7 @@ class Collection(Answering):
     name: str
     created_at: float = Field(description="seconds since the epoch")
     documents: int = Field(description="how many it holds")
+    index: Index | None = Field(description="null before anything was embedded")
 
 
 class Collections(Answering):

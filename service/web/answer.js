@@ -14,7 +14,7 @@ export function answerParts(result) {
       prose(answer, sentences, citations, quoted ? "blockquote" : "div"),
       mode === "written" && verdict(sentences), disputes(sentences, citations),
       sources(citations, quoted)];
-  return [...body, searched.degraded && wordsOnly(), draft(result), timings?.answer_ms && h("p", { class: "fine" },
+  return [...body, searched.degraded && wordsOnly(searched), draft(result), timings?.answer_ms && h("p", { class: "fine" },
     t("timing", { search: duration(timings.retrieve_ms / 1000),
       write: duration(timings.answer_ms / 1000) }))].filter(Boolean);
 }
@@ -52,9 +52,10 @@ export function nearest(places, title) {
       ` · ${t("page.one", { first: one.page })}`, h("q", {}, flowing(one.quote)))));
 }
 
-/** For want of the vector index. */
-function wordsOnly() {
-  return h("p", { class: "fine warn-text", testid: "degraded" }, icon("warn"), t("degraded"));
+/** For want of the vector index, or of who could ask it. */
+function wordsOnly({ lacking }) {
+  return h("p", { class: "fine warn-text", testid: "degraded" }, icon("warn"),
+    t(lacking === "embedder_missing" ? "degraded.embedder" : "degraded"));
 }
 
 function draft({ draft: text, mode }) {

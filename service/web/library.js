@@ -91,7 +91,25 @@ function drawCollections() {
   byId("collection").replaceChildren(...options);
   byId("collection").value = state.collection ?? "";
   byId("collection-delete").disabled = !state.collection;
+  drawIndexHint();
 }
+
+/** Whether the chosen collection is of another embedder than the one that is set. */
+function drawIndexHint() {
+  const { id, index } = state.collections.find((one) => one.id === state.collection) ?? {};
+  const hint = byId("index-hint");
+  hint.hidden = index?.current !== false || Boolean(index.reindex);
+  if (hint.hidden) return;
+  hint.replaceChildren(t("index.other", { embedder: index.embedder }), " ",
+    h("button", { type: "button", class: "quiet", testid: "reindex", onclick: () => reindex(id) },
+      t("reindex")));
+}
+
+const reindex = (id) => attempt(async () => {
+  await post(["collections", id, "reindex"], {});
+  byId("index-hint").hidden = true;
+  tell("hurry");
+});
 
 function drawDocuments() {
   keyed(byId("documents"), state.documents, (doc) => [doc, language()], documentRow);

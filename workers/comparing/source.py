@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from ingest import embed
+from ingest import embed, embeddings
 from ingest.database import reading
 from ingest.records import Version
 from ingest.sniff import PDF
@@ -57,9 +57,17 @@ def load(version_id: str, check: Callable[[], None]) -> Source:
         document_id=held.version.document_id,
         version_id=version_id,
         statements=tuple(found),
-        vectors={c.ordinal: embed.from_blob(c.embedding) for c in held.chunks if c.embedding},
+        vectors=_vectors(held),
         coverage=coverage(held.chunks, held.pages, Version.of(held.version)),
     )
+
+
+def _vectors(held: _Content) -> dict[int, Any]:
+    """Those of the generation that serves; it may have none of a version that was replaced."""
+    ordinals = {chunk.id: chunk.ordinal for chunk in held.chunks}
+    with reading() as session:
+        made = embeddings.served(session, held.version.id)
+    return {ordinals[chunk_id]: embed.from_blob(vector) for chunk_id, vector in made.items()}
 
 
 def fingerprint(version_id: str) -> str:

@@ -7,6 +7,7 @@ from workers.kinds.estimating import ESTIMATE
 from workers.kinds.extract import EXTRACT
 from workers.kinds.question import QUESTION
 from workers.kinds.reading import READING
+from workers.kinds.reindexing import REINDEXING
 from workers.kinds.searching import SEARCH
 from workers.kinds.summary import SUMMARY
 from workers.states import JobKind
@@ -22,4 +23,5 @@ KINDS: dict[JobKind, Kind] = {
     JobKind.SEARCH: SEARCH,
     JobKind.DELETE: DELETION,
     JobKind.COMPARE: COMPARISON,
+    JobKind.REINDEX: REINDEXING,
 }

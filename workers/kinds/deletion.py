@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
-from ingest import blobs, lexical, library
+from ingest import blobs, generations, lexical, library
 from ingest.database import reading, truncate_log
 from ingest.errors import Unavailable
 from workers import events
@@ -32,12 +32,14 @@ def erase(work: Work) -> Output:
     with reading() as session:
         if _in_use(session, work.job):
             raise StillInUse  # given back for a few seconds; the cancelled steps end meanwhile
+        indexes = generations.every(session, collection_id)
     if (engine := work.tools.language.engine) is not None:
         engine.forget(frozenset(ids))  # other workers' engines do at their next tick
-    if whole:
-        work.tools.index.remove_collection(collection_id)
-    else:
-        work.tools.index.remove_documents(collection_id, ids)
+    for generation_id in indexes:
+        if whole:
+            work.tools.index.remove_collection(generation_id)
+        else:
+            work.tools.index.remove_documents(generation_id, ids)
     with work.write() as session:
         forgotten = _erase_jobs(session, work.job)
         session.execute(delete(CheckpointRow).where(CheckpointRow.document_id.in_(ids)))

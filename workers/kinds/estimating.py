@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from workers.jobs import Job, Step
-from workers.kinds import comparison, digest, extract, outlining
+from workers.kinds import comparison, digest, extract, outlining, reindexing
 from workers.states import JobKind
 from workers.work import Kind, Output, Plan, Progress, Runner, Work
 
@@ -12,6 +12,7 @@ OF: Mapping[JobKind, Runner] = {
     JobKind.DIGEST: digest.estimate,
     JobKind.COMPARE: comparison.estimate,
     JobKind.EXTRACT: extract.estimate,
+    JobKind.REINDEX: reindexing.estimate,
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from ingest import blobs, lexical, library, sandbox, split, versions
+from ingest import blobs, generations, lexical, library, sandbox, split, versions
 from ingest.context import indexed_text
 from ingest.database import new_id, reading
 from ingest.errors import EmptyDocument, ReadingCancelled
@@ -121,7 +121,9 @@ def _clear_index(work: Work, version_id: str) -> None:
     if work.step.claims > 1 or len(jobs.listing(earlier)) > 1:
         with reading() as session:
             kept = [one for one in versions.indexed(session, document_id) if one != version_id]
-        work.tools.index.keep_versions(str(work.job.collection_id), document_id, kept)
+            all_of_them = generations.every(session, str(work.job.collection_id))
+        for generation_id in all_of_them:
+            work.tools.index.keep_versions(generation_id, document_id, kept)
 
 
 def _write(work: Work, version: _Version, intake: _Intake) -> None:

@@ -53,7 +53,7 @@ def retrieve(work: Work) -> Output:
     query = " ".join([*(turn.question for turn in before), question])
     only = Filter.of(work.job.params.get("filter"))
     scope = Scope(str(work.job.collection_id), work.job.document_id, only)
-    findings = find(scope, query, PASSAGES, work.tools.embedder, work.tools.index)
+    findings = find(scope, query, PASSAGES, work.tools.embedders, work.tools.index)
     sources = _still_there(work, findings.passages[:SOURCES])
     quote = best_quote(query, sources, work.tools.embedder)
     best = quote.score if quote else 0.0
@@ -71,12 +71,11 @@ def retrieve(work: Work) -> Output:
             "passages": [source.public() for source in sources],
             "quote": _noted(quote, sources),
             "searched": {
-                "documents": findings.documents_searched,
+                **findings.searched,
                 "passages": len(findings.passages),
                 "best_score": best,
                 "strangers": stranger,
                 "whole": whole,
-                "degraded": findings.degraded,
             },
             "enough": (believed or best >= EVIDENCE or near >= NEAR) and not stranger,
             "timings": findings.timings,

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ingest import blobs, library, versions
+from ingest import blobs, generations, library, versions
 from ingest.database import reading, writing
 from ingest.errors import LecternError, Refused
 from ingest.tables import DocumentRow, DocumentStatus, VersionRow
@@ -99,7 +99,9 @@ def replace(work: Work) -> Output:
         _show(session, work.step.input)
     with reading() as session:
         kept = versions.indexed(session, document_id)
-    work.tools.index.keep_versions(str(work.job.collection_id), document_id, kept)
+        all_of_them = generations.every(session, str(work.job.collection_id))
+    for generation_id in all_of_them:
+        work.tools.index.keep_versions(generation_id, document_id, kept)
     return Output({"versions_indexed": len(kept)})
 
 

@@ -16,14 +16,13 @@ def search(work: Work) -> Output:
         Scope(str(work.job.collection_id), only=Filter.of(work.job.params.get("filter"))),
         work.job.params["query"],
         work.job.params["limit"],
-        work.tools.embedder,
+        work.tools.embedders,
         work.tools.index,
     )
     with work.write() as session:
         there = steps.draw_on(session, work.step, (one.document_id for one in findings.passages))
     hits = [passage.public() for passage in findings.passages if passage.document_id in there]
-    searched = {"documents": findings.documents_searched, "degraded": findings.degraded}
-    return Output({"hits": hits, "searched": searched, "timings": findings.timings})
+    return Output({"hits": hits, "searched": findings.searched, "timings": findings.timings})
 
 
 def plan(_job: Job, done: Sequence[Step]) -> Plan:
