@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -31,9 +30,8 @@ from workers.jobs import Job, Step
 from workers.kinds import KINDS
 from workers.retuning import Retuner
 from workers.settings import Settings
-from workers.states import WANTED, StepStatus
 from workers.steps import Claim
-from workers.tables import JobRow, StepRow
+from workers.tables import JobRow
 from workers.warming import Warmer
 from workers.work import Output, Tools, Work
 
@@ -206,17 +204,7 @@ class Runtime:
         held = dict(self._held)
         if not held:
             return
-        query = (
-            select(StepRow.id, StepRow.fence)
-            .join(JobRow, JobRow.id == StepRow.job_id)
-            .where(
-                StepRow.id.in_({step_id for step_id, _ in held}),
-                StepRow.status == StepStatus.RUNNING,
-                JobRow.status.in_(WANTED),
-            )
-        )
-        with reading() as session:
-            wanted = {(step_id, fence) for step_id, fence in session.execute(query)}
+        wanted = steps.wanted({step_id for step_id, _ in held})
         for key, each in held.items():
             if key not in wanted:
                 each.unwanted.set()

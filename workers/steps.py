@@ -5,7 +5,7 @@ transaction, so a worker that lost its lease (frozen, cut off, thought dead) can
 one that took it; see Kleppmann, "How to do distributed locking" (2016), on fencing tokens.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -239,6 +239,21 @@ def _lost(moment: float) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         (StepRow.status == StepStatus.PUBLISHED) & forgotten,
         (StepRow.status == StepStatus.RUNNING) & expired,
     )
+
+
+def wanted(step_ids: Collection[str]) -> set[tuple[str, int]]:
+    """Of these steps those that run for a job that is wanted, each with its fence."""
+    query = (
+        select(StepRow.id, StepRow.fence)
+        .join(JobRow, JobRow.id == StepRow.job_id)
+        .where(
+            StepRow.id.in_(step_ids),
+            StepRow.status == StepStatus.RUNNING,
+            JobRow.status.in_(WANTED),
+        )
+    )
+    with reading() as session:
+        return {(step_id, fence) for step_id, fence in session.execute(query)}
 
 
 def release_dead(host: str, alive: Mapping[int, float]) -> None:
