@@ -10,7 +10,7 @@ from workers.engine import importance, library
 from workers.engine.chunks import CHUNK
 from workers.engine.quality import TextTooShort
 from workers.models import making, matrix, sentences, texts
-from workers.models.shelf import ModelNotShelved
+from workers.models.shelf import BUNDLED, ModelNotShelved
 from workers.models.telling import Tell
 
 #: Chunks of 512 tokens that are read when nobody says how many.
@@ -41,7 +41,7 @@ def run(
     """
     if bool(text) == bool(collection):
         raise TextUnclear
-    if name == making.BUNDLED:
+    if name == BUNDLED:
         raise ModelNotShelved(name=name)
     library.quiet()
     model, most = making.shelf().find(name), chunks or CHUNKS

@@ -18,7 +18,7 @@ from workers.engine.machine import machine
 from workers.engine.profile import Profile
 from workers.engine.quality import KEPT, SCORED, Figure, Reading, Reference
 from workers.models import making, matrix, reports, speeds
-from workers.models.shelf import SPARE_BYTES, DiskTooSmall
+from workers.models.shelf import BUNDLED, SPARE_BYTES, DiskTooSmall
 from workers.models.speeds import Speed
 from workers.models.telling import Tell
 
@@ -81,7 +81,7 @@ def seen(names: Sequence[str]) -> frozenset[int]:
 
 def matrix_of(name: str) -> Importance | None:
     """What a model was made with."""
-    path = making.shelf().place(name) / making.MATRIX
+    path = making.home(name) / making.MATRIX
     return matrix.read(path) if making.how(name).get("matrix") else None
 
 
@@ -156,7 +156,7 @@ def _key(asked: Question, name: str) -> dict[str, Any]:
 
 
 def _known(name: str, key: Mapping[str, Any]) -> tuple[Figure, Reading] | None:
-    told = reports.read(making.shelf().place(name))
+    told = reports.read(making.home(name))
     if told.get("key") != key:
         return None
     try:
@@ -170,6 +170,6 @@ def _known(name: str, key: Mapping[str, Any]) -> tuple[Figure, Reading] | None:
 
 
 def _keep(asked: Question, name: str, loss: Figure, reading: Reading) -> None:
-    if name != making.BUNDLED:
+    if name != BUNDLED:
         told = {"against": asked.base, "loss": asdict(loss), "reading": asdict(reading)}
-        reports.keep(making.shelf().place(name), told | {"key": _key(asked, name)})
+        reports.keep(making.home(name), told | {"key": _key(asked, name)})

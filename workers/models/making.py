@@ -22,12 +22,10 @@ from workers.errors import MemoryTooSmall
 from workers.models import admission
 from workers.models.examining import examine
 from workers.models.ledger import Ledger, digest
-from workers.models.shelf import File, Shelf, Shelved
+from workers.models.shelf import BUNDLED, File, Shelf, Shelved
 from workers.models.telling import Tell
 from workers.settings import models_folder
 
-#: What the model is called that was installed with the program; it lies on no shelf.
-BUNDLED = "bundled"
 HOW, MATRIX = "made.json", "imatrix.gguf"
 STOPPED = 130  #: exit status, as after Ctrl-C
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -43,10 +41,15 @@ def file_of(name: str) -> Path:
     return bundled() if name == BUNDLED else shelf().find(name).path
 
 
+def home(name: str) -> Path:
+    """The folder for what belongs to a model; the bundled one's beside the shelf's others."""
+    return shelf().folder / BUNDLED if name == BUNDLED else shelf().place(name)
+
+
 def how(name: str) -> dict[str, Any]:
     """What a made model was made of, and how; empty for one that was not made here."""
     try:
-        told: dict[str, Any] = json.loads((shelf().place(name) / HOW).read_text())
+        told: dict[str, Any] = json.loads((home(name) / HOW).read_text())
     except (OSError, ValueError):
         return {}
     return told
@@ -61,7 +64,7 @@ def require_memory(name: str, needed: int) -> None:
 
 def place_for(name: str) -> Path:
     """The file that a model of this name will have; its folder is there when it is prepared."""
-    return shelf().place(name) / f"{name}.gguf"
+    return home(name) / f"{name}.gguf"
 
 
 @contextmanager

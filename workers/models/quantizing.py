@@ -10,7 +10,7 @@ from workers.engine import library, quantiser
 from workers.engine.header import header
 from workers.engine.importance import Importance
 from workers.models import making, matrix, reporting
-from workers.models.shelf import ModelNotShelved
+from workers.models.shelf import BUNDLED, ModelNotShelved
 from workers.models.telling import Tell
 
 #: What else than the weights a file holds is smaller than this: the vocabulary, the template.
@@ -90,7 +90,7 @@ def run(
     for task, size in zip(fresh, sizes, strict=True):
         _make(name, source, task, size, tell)
     made: dict[str, Any] = {"made": [task.name for task in tasks], "fresh": len(fresh)}
-    if name == making.BUNDLED:  # what is made of it is what others are compared with
+    if name == BUNDLED:  # what is made of it is what others are compared with
         return made | {"report": None}
     return made | {"report": reporting.run(tell, names=[task.name for task in tasks], against=name)}
 
@@ -110,7 +110,7 @@ def _require_whole(name: str, is_now: str, forms: Sequence[str]) -> None:
 def _matrix(name: str, imatrix: str | None) -> Importance | None:
     if not imatrix:
         return None
-    path = Path(imatrix) if imatrix != AUTO else making.shelf().place(name) / making.MATRIX
+    path = Path(imatrix) if imatrix != AUTO else making.home(name) / making.MATRIX
     if imatrix == AUTO and not path.is_file():
         raise MatrixMissing(name=name)
     return matrix.read(path)
@@ -153,5 +153,5 @@ def _make(name: str, source: Path, task: Task, size: int, tell: Tell) -> None:
         )
     if task.matrix is not None:  # what it was made with, whatever becomes of the source's
         matrix.write(task.matrix, place / making.MATRIX)
-    licence = "" if name == making.BUNDLED else making.shelf().find(name).licence
+    licence = "" if name == BUNDLED else making.shelf().find(name).licence
     making.put(task.name, task.made, f"quantised: {name} as {task.form}", licence, tell)

@@ -17,6 +17,7 @@ from workers.engine.machine import machine
 from workers.engine.profile import profile_for
 from workers.models import chart, comparison, making, sentences, texts
 from workers.models.comparison import Question, Row
+from workers.models.shelf import BUNDLED
 from workers.models.telling import Tell
 from workers.settings import settings
 
@@ -71,7 +72,7 @@ def _base(name: str) -> str:
 
 def _kept(base: str, first: str, rows: Sequence[Row], told: dict[str, Any]) -> str:
     """Write both files; returns where the chart is. The bundled model has no place of its own."""
-    place = making.shelf().place(first if base == making.BUNDLED else base)
+    place = making.home(first if base == BUNDLED else base)
     (place / COMPARISON).write_text(json.dumps(told, indent=1))
     (place / CHART).write_text(chart.drawn(rows))
     return str(place / CHART)
