@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from workers.kinds import condensing, outlining
-from workers.planning import work
+from workers.planning import placing, work
+from workers.planning.asked import Asked
 from workers.planning.work import Call, Work
 
 
@@ -19,3 +20,9 @@ def test_summaries_are_cut_as_the_jobs_cut_them() -> None:
     assert work.summary_calls(short) == (Call(3_128, 640),)
     long = work.summary_calls(replace(cut, document=200_000))
     assert len(long) == 63 + 7 + 2 + 1  # sections, two rounds of merges, the last
+
+
+def test_a_sequence_holds_a_question_with_its_answer() -> None:
+    assert placing.context(Asked("8B", context=512)) == 3_072
+    assert placing.context(Asked("8B", context=16_384)) == 16_384
+    assert placing.context(Asked("8B", prompt=9_000)) == 10_240
