@@ -13,7 +13,6 @@ import pytest
 from workers.engine import profile as profiles
 from workers.engine.bundle import bundled
 from workers.engine.profile import fallback
-from workers.kinds import condensing, outlining
 from workers.planning import (
     bands,
     files,
@@ -40,7 +39,6 @@ from workers.planning.errors import (
 from workers.planning.published import OURS, compared, summaries
 from workers.planning.rates import Demand, Speed
 from workers.planning.shapes import Shape
-from workers.planning.work import Call, Work
 from workers.settings import Settings
 
 TINY = Shape("tiny", 2, 256, 512, 4, 2, 64, 1_000, tied=1, context=1_024)
@@ -82,8 +80,8 @@ def test_published_models_have_their_published_weights(
     name: str, weights: float, active: float, cell_kib: float
 ) -> None:
     shape = shapes.find(name)
-    assert shape.weights / 1e9 == pytest.approx(weights, rel=0.005)
-    assert shape.active / 1e9 == pytest.approx(active, rel=0.005)
+    assert shape.weights / 1e9 == pytest.approx(weights, rel=0.01)
+    assert shape.active / 1e9 == pytest.approx(active, rel=0.01)
     assert shape.cell() * 2 / 1024 == pytest.approx(cell_kib, rel=0.01)
 
 
@@ -104,10 +102,10 @@ def test_a_format_is_computed_by_its_blocks() -> None:
     blocks = (TINY_LAYERS - TINY_NORMS + TINY_TABLE) * 34 / 32
     assert size.whole == blocks + 4 * TINY_NORMS
     assert size.packed == 0
-    # Values and downs of the first and the last layer get Q6_K, and so does a tied table.
+    # Value and down of the second of two layers get Q6_K, and so does a tied table.
     mixed = formats.sized(TINY, "Q4_K_M")
-    six = 2 * (32_768 + 131_072) + TINY_TABLE
-    four = TINY_LAYERS - TINY_NORMS - 2 * (32_768 + 131_072)
+    six = 32_768 + 131_072 + TINY_TABLE
+    four = TINY_LAYERS - TINY_NORMS - (32_768 + 131_072)
     assert mixed.whole == six * 210 / 256 + four * 144 / 256 + 4 * TINY_NORMS
     assert mixed.packed == six + four
 
@@ -191,7 +189,8 @@ def test_an_engine_over_two_sockets_gets_less_than_two() -> None:
     assert one.bandwidth == pytest.approx(0.65 * 204.8e9)
     assert both.bandwidth == pytest.approx(0.6 * 2 * one.bandwidth)
     assert machine.speed(2).bandwidth == pytest.approx(2 * one.bandwidth)
-    assert one.operations < both.operations < 2 * one.operations
+    assert one.operations < machine.speed(2).operations < 2 * one.operations
+    assert both.operations == pytest.approx(0.6 * machine.speed(2).operations)
 
 
 def test_few_cores_can_not_use_all_memory() -> None:
@@ -243,20 +242,6 @@ def test_a_model_that_does_not_fit_is_refused_with_the_sum() -> None:
     assert "256.0 GB. Q2_K (244.0 GB of weights) would." in str(refused.value)
     with pytest.raises(PlanTooLarge, match="No format of it would"):
         plan.made(Asked("671B", hardware="EPYC 9554", memory_gb=32))
-
-
-def test_summaries_are_cut_as_the_jobs_cut_them() -> None:
-    assert work.SECTION_TOKENS == outlining.SECTION_TOKENS
-    assert work.PROMPT_OVERHEAD == outlining.PROMPT_OVERHEAD
-    assert work.PROMPT_TOKENS == outlining.PROMPT_TOKENS
-    assert condensing.Answers(work.SECTION_ANSWER, work.MERGE_ANSWER) == condensing.ANSWERS
-    # 4,096 less 256 and 640 leave 3,200: ten sections, whose answers fit one last prompt.
-    cut = Work(prompt=2_000, answer=250, document=30_000, context=4_096, slots=8)
-    assert work.summary_calls(cut) == (*[Call(3_128, 320)] * 10, Call(3_328, 640))
-    short = replace(cut, document=3_000)
-    assert work.summary_calls(short) == (Call(3_128, 640),)
-    long = work.summary_calls(replace(cut, document=200_000))
-    assert len(long) == 63 + 7 + 2 + 1  # sections, two rounds of merges, the last
 
 
 def test_waiting_grows_with_load() -> None:

@@ -62,9 +62,9 @@ def needed(model: Planned, asked: Asked) -> Plan:
 
 
 def context(asked: Asked) -> int:
-    """Tokens of a sequence: as said, or the setting, or what a question with its answer needs."""
+    """Tokens of a sequence: as said, or the setting; no less than a question with its answer."""
     least = 1_024 * -(-(asked.prompt + asked.answer) // 1_024)
-    return asked.context or max(settings().context, least)
+    return max(asked.context or settings().context, least)
 
 
 def slots(asked: Asked) -> int:

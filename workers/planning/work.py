@@ -58,13 +58,11 @@ def summary_calls(work: Work) -> tuple[Call, ...]:
     sections = math.ceil(work.document / budget)
     calls = [Call(math.ceil(work.document / sections) + PROMPT_TOKENS, SECTION_ANSWER)] * sections
     parts, length = sections, SECTION_ANSWER
-    while parts * length > room:
+    while parts > 1 and parts * length > room:
         each = max(2, room // length)
         merges = math.ceil(parts / each)
         calls += [Call(min(parts, each) * length + PROMPT_TOKENS, MERGE_ANSWER)] * merges
         parts, length = merges, MERGE_ANSWER
-        if each >= parts:
-            break
     return (*calls, Call(min(parts * length, room) + PROMPT_TOKENS, MERGE_ANSWER))
 
 
