@@ -101,7 +101,7 @@ def test_room_for_both_for_one_or_for_none(shelf: Shelf, monkeypatch: pytest.Mon
         monkeypatch.setattr(memory, "available", lambda free=free: free)
         assert use("small", running=True)["beside"] is beside
     monkeypatch.setattr(memory, "available", lambda: 0)
-    large = gguf(shelf.folder / "large.gguf", SIZES | {"llama.block_count": number(held // 1_000)})
+    large = gguf(shelf.folder / "large.gguf", SIZES | {"llama.attention.key_length": number(held)})
     with pytest.raises(MemoryTooSmall, match=r"large\.gguf"):
         use(path=large, running=True)
 
