@@ -81,8 +81,8 @@ def seen(names: Sequence[str]) -> frozenset[int]:
 
 def matrix_of(name: str) -> Importance | None:
     """What a model was made with."""
-    path = making.shelf().place(name) / making.MATRIX
-    return matrix.read(path) if making.how(name).get("matrix") else None
+    made = making.how(name).get("matrix")
+    return matrix.read(making.file_of(name).with_name(making.MATRIX)) if made else None
 
 
 def _row(name: str, loss: Figure, reading: Reading | None, speed: Speed) -> Row:
@@ -156,7 +156,7 @@ def _key(asked: Question, name: str) -> dict[str, Any]:
 
 
 def _known(name: str, key: Mapping[str, Any]) -> tuple[Figure, Reading] | None:
-    told = reports.read(making.shelf().place(name))
+    told = {} if name == making.BUNDLED else reports.read(making.shelf().place(name))
     if told.get("key") != key:
         return None
     try:

@@ -45,6 +45,8 @@ def file_of(name: str) -> Path:
 
 def how(name: str) -> dict[str, Any]:
     """What a made model was made of, and how; empty for one that was not made here."""
+    if name == BUNDLED:
+        return {}
     try:
         told: dict[str, Any] = json.loads((shelf().place(name) / HOW).read_text())
     except (OSError, ValueError):
@@ -84,8 +86,7 @@ def part(target: Path) -> Iterator[Path]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if unfinished.exists():
-            _clear(unfinished)
+        _clear(unfinished)
 
 
 def put(name: str, made: Mapping[str, Any], origin: str, licence: str, tell: Tell) -> Shelved:

@@ -110,8 +110,10 @@ def _require_whole(name: str, is_now: str, forms: Sequence[str]) -> None:
 def _matrix(name: str, imatrix: str | None) -> Importance | None:
     if not imatrix:
         return None
-    path = Path(imatrix) if imatrix != AUTO else making.shelf().place(name) / making.MATRIX
-    if imatrix == AUTO and not path.is_file():
+    if imatrix != AUTO:
+        return matrix.read(Path(imatrix))
+    path = making.file_of(name).with_name(making.MATRIX)
+    if not path.is_file():
         raise MatrixMissing(name=name)
     return matrix.read(path)
 
