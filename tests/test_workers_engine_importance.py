@@ -113,6 +113,7 @@ def test_a_dry_run_says_what_a_file_will_measure(whole: Path, tmp_path: Path) ->
     assert steps == sorted(steps)
 
 
+@pytest.mark.slow
 def test_a_matrix_makes_another_file_that_says_so(
     whole: Path, weighed: Importance, tmp_path: Path
 ) -> None:
@@ -141,6 +142,7 @@ def test_why_nothing_was_made_is_told(whole: Path, tmp_path: Path) -> None:
         quantiser.quantise(broken, tmp_path / "x", "Q8_0", None, lambda _done, _total: None)
 
 
+@pytest.mark.slow
 def test_a_model_reads_as_itself(whole: Path, model_file: Path, tmp_path: Path) -> None:
     with quality.Reference(whole, WORDS, 1, tmp_path, lambda _done, _total: None) as reference:
         same = reference.compare(whole, lambda _done, _total: None)

@@ -1,5 +1,6 @@
 """`lectern models convert`: a folder as its makers publish it becomes a GGUF file."""
 
+import os
 import re
 import subprocess
 import sys
@@ -113,7 +114,7 @@ def _listen(stream: IO[bytes], name: str, tell: Tell) -> str:
 def _lines(stream: IO[bytes]) -> Iterator[str]:
     """As they come; a bar's end with a carriage return."""
     rest = b""
-    while block := stream.read1(1 << 16) if hasattr(stream, "read1") else stream.read(1):
+    while block := os.read(stream.fileno(), 1 << 16):
         *whole, rest = LINE.split(rest + block)
         yield from (line.decode("utf-8", "replace") for line in whole)
     yield rest.decode("utf-8", "replace")

@@ -87,8 +87,7 @@ def part(target: Path) -> Iterator[Path]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if unfinished.exists():
-            _clear(unfinished)
+        _clear(unfinished)
 
 
 def put(name: str, made: Mapping[str, Any], origin: str, licence: str, tell: Tell) -> Shelved:
