@@ -46,7 +46,7 @@ held = (ctypes.c_uint32 * 6)()
 libc.capget(header, held)
 held[0] &= ~(1 << 14)  # CAP_IPC_LOCK, by which root's processes know no limit
 libc.capset(header, held)
-engine._loaded(Path(sys.argv[1]), replace(PROFILE, mlock=True)).close()
+engine._loaded(Path(sys.argv[1]), replace(PROFILE, mlock=True), None).close()
 """
 
 
