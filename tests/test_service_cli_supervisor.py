@@ -227,9 +227,12 @@ def test_a_chroma_that_no_room_has_spoilt_is_started_anew(
     index.add("kept", entries)
     process = supervisor._keepers[0]._process
     assert process is not None
-    with no_room(process):
-        try_to_add(index, entries, 3)
-    try_to_add(index, entries, 6)
+    for _ in range(5):  # on a busy machine a write may end before it has spoilt anything
+        with no_room(process):
+            try_to_add(index, entries, 3)
+        try_to_add(index, entries, 6)
+        if not part.sound():
+            break
     assert not part.sound()
     Timer(8, supervisor.stopping.set).start()
     supervisor.watch()
