@@ -91,10 +91,10 @@ def test_layers_with_a_window_keep_little_of_a_long_sequence() -> None:
     assert shape.cell(12_800) == pytest.approx((12 + 12 / 100) * 2 * 8 * 64)
 
 
-def test_blocks_are_those_of_ggml() -> None:
-    constants = pytest.importorskip("gguf.constants")
-    theirs = {kind.name: size for kind, size in constants.GGML_QUANT_SIZES.items()}
-    assert {name: theirs[name] for name in formats.BLOCKS} == dict(formats.BLOCKS)
+def test_blocks_have_the_bits_that_their_names_promise() -> None:
+    bits = {name: 8 * size / count for name, (count, size) in formats.BLOCKS.items()}
+    assert (bits["Q4_K"], bits["Q8_0"], bits["Q6_K"]) == (4.5, 8.5, 6.5625)
+    assert all(size.whole for size in (formats.sized(TINY, form) for form in formats.MIXTURES))
 
 
 def test_a_format_is_computed_by_its_blocks() -> None:
@@ -137,9 +137,14 @@ def test_reads_the_bundled_model_from_its_file() -> None:
 
 
 def test_a_file_that_nobody_listed_has_the_shape_of_its_header() -> None:
-    told = replace(files.header(bundled()), layers=29)
-    assert files.shape_of(told, "unknown").kv_heads == 3
-    assert files.shape_of(told, "unknown").head == 64
+    told = replace(files.header(bundled()), width=512, heads=8, parameters=0)
+    few, many = files.shape_of(told, "few"), files.shape_of(replace(told, parameters=10**9), "x")
+    assert (few.kv_heads, few.head, few.tied, many.tied) == (3, 64, 1, 0)
+    expert = 3 * 30 * 4 * 512 * 2_048  # matrices × layers × experts × width × its own
+    experts = replace(told, hidden=0, experts=4, experts_used=2)
+    base = files.shape_of(experts, "x").weights
+    found = files.shape_of(replace(experts, parameters=base + expert), "x")
+    assert found.expert_hidden == 2_048
 
 
 def test_a_step_waits_for_the_slowest_part() -> None:

@@ -1,40 +1,21 @@
 """How many bytes a model's weights take in each of llama.cpp's formats, matrix by matrix.
 
-Blocks are those of ggml (`ggml/src/ggml-common.h`: the struct's size for so many weights). Which
-block a matrix gets in a mixed format is llama.cpp's own rule (`llama_tensor_get_type_impl` in
-`src/llama-quant.cpp`, without an importance matrix), and so is what takes its place where a row is
-no multiple of the block (`tensor_type_fallback`).
+Blocks are those of ggml (`workers/engine/formats.py`). Which block a matrix gets in a mixed format
+is llama.cpp's own rule (`llama_tensor_get_type_impl` in `src/llama-quant.cpp`, without an
+importance matrix), and so is what takes its place where a row is no multiple of the block
+(`tensor_type_fallback`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from workers.engine.formats import TENSORS
 from workers.planning.errors import FormatUnknown
 from workers.planning.shapes import Matrix, Shape
 
 #: Block → weights in it, bytes it takes.
 BLOCKS: Mapping[str, tuple[int, int]] = {
-    "F32": (1, 4),
-    "F16": (1, 2),
-    "BF16": (1, 2),
-    "Q4_0": (32, 18),
-    "Q4_1": (32, 20),
-    "Q5_0": (32, 22),
-    "Q5_1": (32, 24),
-    "Q8_0": (32, 34),
-    "IQ4_NL": (32, 18),
-    "MXFP4": (32, 17),
-    "Q2_K": (256, 84),
-    "Q3_K": (256, 110),
-    "Q4_K": (256, 144),
-    "Q5_K": (256, 176),
-    "Q6_K": (256, 210),
-    "IQ2_XXS": (256, 66),
-    "IQ2_XS": (256, 74),
-    "IQ2_S": (256, 82),
-    "IQ3_XXS": (256, 98),
-    "IQ3_S": (256, 110),
-    "IQ4_XS": (256, 136),
+    packed.name: (packed.block, packed.size) for packed in TENSORS.values()
 }
 #: What is taken in place of a block of 256 where a row can't be divided so.
 INSTEAD: Mapping[str, str] = {
