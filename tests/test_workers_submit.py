@@ -35,6 +35,7 @@ def everything(collection: str) -> list[Job]:
         submit.question(Scope(collection), "When?", None, wish=Wish(priority=1)),
         submit.search(Scope(collection), "Monday", 3),
         submit.compare(submit.Compared([(document.id, None), (other.id, None)])),
+        submit.reindex(collection),
         submit.delete_document(document.id),
     ]
 
