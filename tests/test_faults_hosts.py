@@ -3,12 +3,9 @@
 from pathlib import Path
 
 import pytest
-from fleet import PATIENCE, Fleet, until
+from fleet import PATIENCE, Fleet
 from lenders import Lender, lenders
 from mishaps import claims, summary_at_work
-
-from ingest.errors import Unavailable
-from workers.engine.hosts import Endpoint, greet
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -35,35 +32,6 @@ def test_a_job_waits_for_a_host_that_was_killed_and_succeeds_when_it_is_back(
         assert {step_id: after[step_id] for step_id in done} == done
         assert {lost for _, _, lost in claims(staffed, job)} == {0}
         staffed.dismiss()
-
-
-@pytest.mark.faults(25)
-def test_a_host_that_falls_silent_is_noticed_too(staffed: Fleet, tmp_path: Path) -> None:
-    """No packet says that it is gone; the library alone would wait for ever."""
-    staffed.dismiss()
-    with lenders(1, tmp_path) as (host,):
-        if not host.has_cable:
-            pytest.skip("network namespaces can't be made here")
-        host.start()
-        worker = staffed.start_worker(rpc_servers=str(host))
-        job = summary_at_work(staffed)
-        host.pull_cable()
-        worker.wait(PATIENCE)
-        given_back(staffed, job)
-        assert_says_why(staffed, job, str(host), host)
-        host.plug_in()
-        until(lambda: answers(host), "the host has noticed as well")
-        staffed.start_worker(rpc_servers=str(host))
-        assert staffed.ended(job)["status"] == "succeeded"
-        assert {lost for _, _, lost in claims(staffed, job)} == {0}
-        staffed.dismiss()
-
-
-def answers(host: Lender) -> bool:
-    try:
-        return bool(greet(Endpoint(host.address, host.port), 1.0).free)
-    except Unavailable:
-        return False
 
 
 def given_back(lectern: Fleet, job: str) -> dict[str, object]:
