@@ -10,7 +10,6 @@ QUIET = {
     "ANONYMIZED_TELEMETRY": "false",
     "LANGSMITH_TRACING": "false",  # documents never leave the building
     "LANGCHAIN_TRACING_V2": "false",
-    "GGML_NO_BACKTRACE": "1",  # where gdb is installed, an abort would wait for it
 }
 os.environ.update(QUIET)
 

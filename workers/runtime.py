@@ -223,17 +223,12 @@ class Runtime:
 
         Their threads may hang in the library for ever. The next start says which host is away.
         """
-        first = not self._stopping.is_set()
-        if first:
+        if not self._stopping.is_set():
             log.critical("rpc_host_lost", error=str(error))
-            self.stop()
+            self._end()
         for held in list(self._held.values()):
             with suppress(LeaseLost):
                 self._put_back(held.claim, None)
-        with suppress(DBAPIError):
-            self._heartbeat.end()  # the library may end the process before it can leave
-        if first:
-            self._end()
 
     def _end(self) -> None:
         self.stop()
