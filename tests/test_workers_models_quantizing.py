@@ -65,8 +65,9 @@ def test_formats_are_made_once_and_compared(
     def fail(*_: object) -> None:
         raise AssertionError("it was read again")
 
-    monkeypatch.setattr(comparison, "Reference", fail)
-    again = quantize("bundled-F16", "Q8_0")
+    with monkeypatch.context() as patched:
+        patched.setattr(comparison, "Reference", fail)
+        again = quantize("bundled-F16", "Q8_0")
     assert again["fresh"] == 0
     assert again["report"]["rows"][1]["reading"] == row["reading"]
     capsys.readouterr()

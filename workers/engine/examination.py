@@ -59,6 +59,10 @@ class Found:
     wrote: str  #: its first tokens, for people to look at
 
 
+#: A byte of a sign that no token stands for: part of a text like any other.
+BYTE = re.compile(r"<0x[0-9A-F]{2}>")
+
+
 def main() -> None:
     """Examine the model and print what was found."""
     request: dict[str, Any] = json.loads(sys.argv[1])
@@ -106,7 +110,7 @@ def _require_unforgeable(model: Model, template: ChatTemplate) -> None:
     frame = set(template.prompt(TALK).tokens) | model.endings
     for token in sorted(frame):
         text = model.token_text(token)
-        if not MARK.fullmatch(text) or text in THOUGHTS:
+        if not MARK.fullmatch(text) or text in THOUGHTS or BYTE.fullmatch(text):
             continue
         if token in {*model.tokens(text), *model.tokens(f"x{text}x")}:
             raise ModelUnusable(
