@@ -2,60 +2,43 @@
 
 “What did Acme earn in FY2021?” is about one report of many: the one that is called so, or on whose
 cover it stands, and of that year. A name may be written without blanks, so neighbouring words are
-also tried as one. The rarer a word is among the documents, the more it tells. All this prefers
+also tried as one. The rarer a word is among the documents, the more it tells; of many documents
+the names alone are looked at, and what hundreds are called tells nothing. All this prefers
 documents; it never shuts one out.
 """
 
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import chain
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from ingest.passages import Scope
+from ingest.profiles import COVERS, Profile, all_of, those_called, years
 from ingest.query import SHAPING, spelled_out
-from ingest.tables import PageRow
 from ingest.words import STOP, words
 
-COVER = 2_500  #: characters of a first page that are looked at
-COVERS = 500  #: documents of a collection from which on names alone are
 JOINED = 4  #: words that a name may have been made of
 CODE = 5  #: digits from which a number is somebody's
 COVER_SHARE = 0.5  #: a word on the cover tells half of what it tells in the name
-MOST = 20_000  #: documents that are looked at, each of them once
-_YEAR = re.compile(r"(?<!\d)(?:19[89]|20\d)\d(?!\d)")
 _PROPER = re.compile(r"\b[A-Z][\w&]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A document as a question may speak of it."""
+def addressed(session: Session, scope: Scope, total: int, question: str) -> dict[str, float]:
+    """How much each version is spoken of, the most of all as 1; nothing if none is.
 
-    version_id: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Profile:
-    name: frozenset[str]
-    cover: frozenset[str]
-    years: frozenset[str]
-
-
-def addressed(session: Session, documents: Sequence[Named], question: str) -> dict[str, float]:
-    """How much each version is spoken of, the most of all as 1; nothing if none is."""
+    `total` is the number of documents in the scope.
+    """
     asked = _Asked.of(question)
-    if not 2 <= len(documents) <= MOST or not asked.words:
+    if total < 2 or not asked.words:
         return {}
-    profiles = _profiles(session, documents)
-    known = Counter(chain.from_iterable(one.name | one.cover for one in profiles.values()))
-    weights = {word: math.log(len(documents) / known[word]) for word in asked.words & set(known)}
-    scores = {key: _score(one, asked, weights) for key, one in profiles.items()}
-    most = max(scores.values())
+    look = all_of if total <= COVERS else those_called
+    there = look(session, scope, asked.words)
+    weights = {word: math.log(max(total, count) / count) for word, count in there.known.items()}
+    scores = {key: _score(one, asked, weights) for key, one in there.by_version.items()}
+    most = max(scores.values(), default=0.0)
     return {key: score / most for key, score in scores.items() if score} if most else {}
 
 
@@ -71,7 +54,7 @@ class _Asked:
         own = list(words(text))
         proper = frozenset(chain.from_iterable(words(one) for one in _PROPER.findall(text)))
         telling = {word for word in own if _tells(word)} | set(_joined(own))
-        return cls(frozenset(telling), proper, max(_YEAR.findall(text), default=""))
+        return cls(frozenset(telling), proper, max(years(text), default=""))
 
 
 def _tells(word: str) -> bool:
@@ -89,28 +72,8 @@ def _joined(own: Sequence[str]) -> Iterator[str]:
                 yield joined
 
 
-def _score(profile: _Profile, asked: _Asked, weights: Mapping[str, float]) -> float:
+def _score(profile: Profile, asked: _Asked, weights: Mapping[str, float]) -> float:
     named = sum(weight for word, weight in weights.items() if word in profile.name)
-    cover = (profile.cover - profile.name) & asked.proper
+    cover = (asked.proper & profile.cover) - profile.name
     score = named + COVER_SHARE * sum(weights.get(word, 0.0) for word in cover)
     return score * (2 if asked.year in profile.years else 1)
-
-
-def _profiles(session: Session, documents: Sequence[Named]) -> dict[str, _Profile]:
-    covers: dict[str, str] = {}
-    if len(documents) <= COVERS:
-        shown = select(PageRow.version_id, func.substr(PageRow.text, 1, COVER))
-        first = shown.where(PageRow.version_id.in_([one.version_id for one in documents]))
-        covers = dict(session.execute(first.where(PageRow.number == 1)).all())
-    return {one.version_id: _profile(one.name, covers.get(one.version_id, "")) for one in documents}
-
-
-@lru_cache(MOST)
-def _profile(name: str, cover: str) -> _Profile:
-    own, years = frozenset(_name_words(name)), frozenset(_YEAR.findall(name))
-    return _Profile(own, frozenset(words(cover)), years or frozenset(_YEAR.findall(cover)))
-
-
-def _name_words(name: str) -> Iterable[str]:
-    yield from words(name)
-    yield from (part.casefold() for part in re.split(r"[\W_]+", name) if part)

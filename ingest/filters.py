@@ -67,6 +67,7 @@ class Part:
 
     version_ids: tuple[str, ...] = ()  #: of all, if there is none
     pages: tuple[int, int] | None = None  #: first and last
+    only: Filter = EVERYTHING  #: what documents must be that are too many to be named
 
 
 WHOLE = Part()

@@ -10,7 +10,7 @@ from sqlalchemy import Select, delete, func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ingest import filters, generations, lexical
+from ingest import filters, generations, lexical, profiles
 from ingest.database import new_id, now
 from ingest.errors import (
     CollectionNameTaken,
@@ -247,6 +247,7 @@ def _new_document(session: Session, collection_id: str, original: Original) -> D
     session.add(version)
     row.current_version_id = version.id
     session.flush()
+    profiles.note(session, collection_id, row.id, row.name)
     return Document.of(row, version)
 
 

@@ -73,6 +73,16 @@ def within(scope: Scope) -> Iterator[ColumnElement[bool]]:
         yield DocumentRow.id == scope.document_id
 
 
+def count(session: Session, scope: Scope) -> int:
+    """Documents of the scope that can be read."""
+    return session.scalar(select(func.count()).select_from(DocumentRow).where(*within(scope))) or 0
+
+
+def versions(session: Session, scope: Scope) -> Iterator[str]:
+    """What of them is read."""
+    yield from session.scalars(select(DocumentRow.current_version_id).where(*within(scope)))
+
+
 def _ready_passages() -> Select[ChunkRow, str, DocumentRow]:
     """(chunk, its page's text, its document) of current versions of documents that are ready."""
     return (

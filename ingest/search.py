@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ingest import fusion, generations, lexical, passages
-from ingest.addressed import Named, addressed
+from ingest.addressed import addressed
 from ingest.database import reading
 from ingest.embed import Embedder
 from ingest.embedders import Embedders
@@ -34,11 +33,14 @@ from ingest.generations import Generation
 from ingest.lexical import WordHit
 from ingest.passages import Found, Scope
 from ingest.query import Query, understand
-from ingest.tables import CollectionRow, DocumentRow
+from ingest.tables import CollectionRow
 from ingest.vectors import VectorIndex
 
 #: Asked of each index; more than anybody wants, because fusion reorders and SQL drops some.
 DEPTH = 100
+#: Documents that an index is asked for by their versions; if a filter lets more through, so many of
+#: the nearest in the whole collection are asked for, and SQL keeps those of its documents.
+MOST_NAMED, NEAREST = 200, 1_000
 #: A question with more unknown tokens than this has no meaningful vector.
 UNKNOWN_SHARE = 0.3
 #: Documents that are spoken of at least so much are searched on their own, but no more than these.
@@ -110,21 +112,22 @@ def _serving(session: Session, scope: Scope) -> Generation | None:
 
 
 def _places(session: Session, scope: Scope, question: str) -> _Places:
-    ready = select(DocumentRow.current_version_id, DocumentRow.name).where(*passages.within(scope))
-    documents = [Named(str(version), name) for version, name in session.execute(ready)]
+    documents = passages.count(session, scope)
     if scope.document_id is not None and not documents and not scope.only.narrows:
         raise DocumentNotFound(id=scope.document_id)
     favoured: Mapping[str, float] = {}
     parts: list[Part] = []
     if scope.document_id is None and not scope.only.narrows:
         parts.append(Part(pages=scope.only.pages))
+    elif documents > MOST_NAMED:
+        parts.append(Part(pages=scope.only.pages, only=scope.only))
     elif documents:
-        parts.append(Part(tuple(one.version_id for one in documents), scope.only.pages))
+        parts.append(Part(tuple(passages.versions(session, scope)), scope.only.pages))
     if scope.document_id is None:
-        favoured = addressed(session, documents, question)
+        favoured = addressed(session, scope, documents, question)
         if alone := _spoken_of(favoured):
             parts.append(Part(alone, scope.only.pages))
-    return _Places(scope.collection_id, tuple(parts), favoured, len(documents))
+    return _Places(scope.collection_id, tuple(parts), favoured, documents)
 
 
 def _spoken_of(favoured: Mapping[str, float]) -> tuple[str, ...]:
@@ -175,10 +178,14 @@ def _similar(places: _Places, asked: Query, dense: _Dense, clock: "_Clock") -> d
         return {
             hit.chunk_id: hit.similarity
             for part in places.parts
-            for hit in dense.index.search(dense.generation_id, vector, DEPTH, part)
+            for hit in dense.index.search(dense.generation_id, vector, _depth(part), part)
         }
     finally:
         clock.lap("vectors_ms")
+
+
+def _depth(part: Part) -> int:
+    return NEAREST if part.only.narrows else DEPTH
 
 
 def _vector(asked: Query, embedder: Embedder) -> Any:

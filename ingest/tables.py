@@ -1,7 +1,7 @@
 """The library's tables. Times are seconds since the epoch; ids come from `database.new_id`."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -51,11 +51,24 @@ class DocumentRow(Table):
     status: Mapped[str]
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
-    current_version_id: Mapped[str | None]
+    current_version_id: Mapped[str | None] = mapped_column(index=True)
     tags: Mapped[str] = mapped_column(
         default="", server_default=text("''")
     )  #: see `ingest.filters`
     created_at: Mapped[float]
+
+
+class NameWordRow(Table):
+    """A word of a document's name, by which a question may speak of it; see `ingest.addressed`."""
+
+    __tablename__ = "name_words"
+    __table_args__: ClassVar[Any] = {"sqlite_with_rowid": False}
+
+    collection_id: Mapped[str] = mapped_column(primary_key=True)
+    word: Mapped[str] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(
+        ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
 
 
 class VersionRow(Table):

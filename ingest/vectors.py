@@ -51,6 +51,7 @@ class VectorIndex:
         self._url = url
         self._connecting = Lock()
         self._connected: Any = None
+        self._known: dict[str, Any] = {}  #: Chroma's collections by ours, to ask for once
 
     @property
     def _client(self) -> Any:
@@ -80,19 +81,31 @@ class VectorIndex:
 
         Raises IndexLost where nothing was ever indexed, and IndexUnavailable.
         """
-        where = _narrowed(part)
+        asked: dict[str, Any] = {
+            "query_embeddings": [vector],
+            "n_results": limit,
+            "where": _narrowed(part),
+            "include": ["distances"],
+        }
         with _available():
-            collection = self._existing(collection_id)
-            if collection is None:
-                raise IndexLost
-            found = collection.query(
-                query_embeddings=[vector], n_results=limit, where=where, include=["distances"]
-            )
+            try:
+                found = self._searched(collection_id).query(**asked)
+            except NotFoundError:  # removed meanwhile, and perhaps made anew
+                self._known.pop(collection_id, None)
+                found = self._searched(collection_id).query(**asked)
         distances = (found["distances"] or [[]])[0]
         return [
             Hit(chunk_id, 1.0 - float(distance))
             for chunk_id, distance in zip(found["ids"][0], distances, strict=True)
         ]
+
+    def _searched(self, collection_id: str) -> Any:
+        if collection_id not in self._known:
+            collection = self._existing(collection_id)
+            if collection is None:
+                raise IndexLost
+            self._known[collection_id] = collection
+        return self._known[collection_id]
 
     def remove_documents(self, collection_id: str, document_ids: Sequence[str]) -> None:
         """Remove every entry of the documents."""

@@ -9,7 +9,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 import ingest.tables
 import workers.tables
@@ -113,3 +113,23 @@ def test_the_migrations_can_be_written_for_postgres(data_folder: object) -> None
         assert f"CREATE TABLE {table} (" in script.getvalue()
     assert "BYTEA" in script.getvalue()
     assert "DOUBLE PRECISION" in script.getvalue()
+
+
+def test_documents_that_were_there_get_the_words_of_their_names(migrated: object) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(database.MIGRATIONS))
+    kept = "INSERT INTO {} VALUES ({})"
+    with database.engine().execution_options(writes=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0010-1")
+        for table, values in (
+            ("collections (id, name, deleting, created_at)", "'col', 'Reports', 0, 0"),
+            (
+                "documents (id, collection_id, name, media_type, status, created_at)",
+                "'doc', 'col', 'Best-Buy_2021.pdf', 'application/pdf', 'ready', 0",
+            ),
+        ):
+            connection.execute(text(kept.format(table, values)))
+        command.upgrade(config, "head")
+        words = connection.execute(text("SELECT word FROM name_words")).scalars().all()
+    assert {"best", "buy", "2021"} <= set(words)

@@ -7,7 +7,7 @@ from fakes import Office, new_collection, pdf, read
 from fastapi.testclient import TestClient
 from test_workers_deletion import chroma_url as chroma_url  # noqa: PLC0414 - a fixture
 
-from ingest import library
+from ingest import library, search
 from ingest.database import reading, writing
 from ingest.errors import TagsUnusable
 from ingest.filters import MOST_TAGS, TAG_CHARACTERS, Filter
@@ -51,9 +51,15 @@ def found(office: Office, collection: str, only: Filter) -> set[tuple[str, int]]
     return {(hit["document_name"], hit["page"]) for hit in result["hits"]}
 
 
+@pytest.mark.parametrize("named", [search.MOST_NAMED, 0], ids=["named", "too many to name"])
 def test_a_filter_lets_through_what_it_says_and_nothing_else(
-    office: Office, collection: str, shelf: dict[str, Document]
+    office: Office,
+    collection: str,
+    shelf: dict[str, Document],
+    named: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(search, "MOST_NAMED", named)
     note, report = shelf["note.txt"], shelf["report.pdf"]
     with writing() as session:
         library.tag(session, report.id, ["Water", "2024"])
