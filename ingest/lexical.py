@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ingest.filters import WHOLE, Part
 from ingest.frequencies import frequencies
-from ingest.tables import ChunkRow, DocumentRow
+from ingest.tables import ChunkRow, DocumentRow, DocumentStatus
 from ingest.weighing import weighed
 from ingest.words import words
 
@@ -43,9 +43,9 @@ _score: ColumnElement[float] = literal_column("-bm25(chunk_words)")
 #: What a search may cost on SQLite, in microseconds, and about what FTS5 takes for each chunk that
 #: holds a word: to count it, and to rank it if it is where one looks. Measured; see decision 40.
 BUDGET, TO_COUNT, TO_RANK = 20_000, 0.14, 1.5
-#: Chunks that are looked at by themselves, some 15 microseconds each: of a few documents all, of
+#: Chunks that are looked at by themselves, some 25 microseconds each: of a few documents all, of
 #: a collection the best by the rarest words.
-FEW, BEST = 2_000, 500
+FEW, BEST = 1_000, 250
 #: A collection with more of the index than this is sorted out after ranking.
 MOST_OF_IT = 0.2
 
@@ -100,8 +100,12 @@ class _Look:
         self._part = part
         self._only: list[ColumnElement[bool]] = []
         if part.only.narrows:
-            of_document = DocumentRow.current_version_id == _version
-            self._only.append(exists().where(of_document, *part.only.documents()))
+            of_document = (
+                DocumentRow.collection_id == collection_id,
+                DocumentRow.status == DocumentStatus.READY,
+                DocumentRow.current_version_id == _version,
+            )
+            self._only.append(exists().where(*of_document, *part.only.documents()))
         if part.pages is not None:
             on_page = ChunkRow.page.between(*part.pages)
             self._only.append(exists().where(ChunkRow.id == _chunk, on_page))

@@ -101,27 +101,40 @@ def candidates(
     session: Session, scope: Scope, similar: Mapping[str, float], by_words: Mapping[str, float]
 ) -> list[Candidate]:
     """What was found and is there, each with its place."""
-    there = (
-        select(ChunkRow.id, ChunkRow.version_id, ChunkRow.page)
-        .join(DocumentRow, DocumentRow.current_version_id == ChunkRow.version_id)
-        .where(ChunkRow.id.in_({*similar, *by_words}), *within(scope))
-    )
+    there = select(ChunkRow.id, ChunkRow.version_id, ChunkRow.page)
+    wanted = there.where(ChunkRow.id.in_({*similar, *by_words}))
     if scope.only.pages is not None:
-        there = there.where(ChunkRow.page.between(*scope.only.pages))
+        wanted = wanted.where(ChunkRow.page.between(*scope.only.pages))
+    rows = session.execute(wanted).all()
+    allowed = _documents(session, scope, {version for _, version, _ in rows})
     return [
         Candidate(chunk_id, version, page, similar.get(chunk_id), by_words.get(chunk_id))
-        for chunk_id, version, page in session.execute(there)
+        for chunk_id, version, page in rows
+        if version in allowed
     ]
 
 
 def passages(session: Session, scope: Scope, best: Sequence[Ranked]) -> Iterator[Found]:
     """The passages of a ranking, in its order."""
-    ids = [each.candidate.chunk_id for each in best]
-    rows = session.execute(_ready_passages().where(ChunkRow.id.in_(ids), *within(scope)))
-    known = {chunk.id: (chunk, text, document) for chunk, text, document in rows}
+    on_page = (PageRow.version_id == ChunkRow.version_id) & (PageRow.number == ChunkRow.page)
+    texts = select(ChunkRow, PageRow.text).join(PageRow, on_page)
+    wanted = texts.where(ChunkRow.id.in_([each.candidate.chunk_id for each in best]))
+    known = {chunk.id: (chunk, text) for chunk, text in session.execute(wanted)}
+    documents = _documents(session, scope, {chunk.version_id for chunk, _ in known.values()})
     for each in best:
-        if each.candidate.chunk_id in known:
-            yield _found(each, *known[each.candidate.chunk_id])
+        chunk_id, document = each.candidate.chunk_id, documents.get(each.candidate.version_id)
+        if chunk_id in known and document is not None:
+            yield _found(each, *known[chunk_id], document)
+
+
+def _documents(session: Session, scope: Scope, versions: Iterable[str]) -> dict[str, DocumentRow]:
+    """The documents of the scope by their current versions, of these versions.
+
+    Asked for by themselves: joined to chunks, SQLite would go through all chunks of all documents.
+    """
+    current = DocumentRow.current_version_id.in_(versions)
+    rows = session.scalars(select(DocumentRow).where(current, *within(scope)))
+    return {str(row.current_version_id): row for row in rows}
 
 
 def _unscored(chunk: ChunkRow) -> Ranked:

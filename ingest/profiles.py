@@ -15,7 +15,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from ingest.passages import Scope, within
-from ingest.tables import DocumentRow, NameWordRow, PageRow
+from ingest.tables import DocumentRow, DocumentStatus, NameWordRow, PageRow
 from ingest.words import words
 
 COVER = 2_500  #: characters of a first page that are looked at
@@ -86,9 +86,14 @@ def those_called(session: Session, scope: Scope, asked: Iterable[str]) -> Profil
     if not known:
         return Profiles({}, {})
     carrying = select(NameWordRow.document_id).where(called[0], NameWordRow.word.in_(known))
-    named = select(DocumentRow.current_version_id, DocumentRow.name).where(*within(scope))
-    found = session.execute(named.where(DocumentRow.id.in_(carrying)))
-    return Profiles({str(version): _called(name) for version, name in found}, known)
+    # By their ids alone: where the collection is named too, SQLite goes through all of it.
+    found = select(DocumentRow.current_version_id, DocumentRow.name).where(
+        DocumentRow.id.in_(session.scalars(carrying.distinct()).all()),
+        DocumentRow.status == DocumentStatus.READY,
+        *scope.only.documents(),
+    )
+    profiles = {str(version): _called(name) for version, name in session.execute(found)}
+    return Profiles(profiles, known)
 
 
 @lru_cache(10 * KEPT)

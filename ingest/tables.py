@@ -43,15 +43,18 @@ class DocumentRow(Table):
     """One file of a collection."""
 
     __tablename__ = "documents"
+    __table_args__ = (
+        Index("ix_documents_within", "collection_id", "status", "current_version_id"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    collection_id: Mapped[str] = mapped_column(ForeignKey("collections.id"), index=True)
+    collection_id: Mapped[str] = mapped_column(ForeignKey("collections.id"))
     name: Mapped[str]  #: for display only, never a path
     media_type: Mapped[str]
     status: Mapped[str]
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
-    current_version_id: Mapped[str | None] = mapped_column(index=True)
+    current_version_id: Mapped[str | None]
     tags: Mapped[str] = mapped_column(
         default="", server_default=text("''")
     )  #: see `ingest.filters`

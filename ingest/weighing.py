@@ -22,7 +22,7 @@ def weighed(
     split = [(chunk_id, words.split()) for chunk_id, words in chunks]
     if not split:
         return []
-    forms = _forms({word for _, words in split for word in words}, list(rarities))
+    forms = _forms(set().union(*(words for _, words in split)), list(rarities))
     mean = fmean(len(words) for _, words in split)
     scored = [(chunk_id, _score(words, forms, rarities, mean)) for chunk_id, words in split]
     return sorted((one for one in scored if one[1] > 0), key=lambda one: -one[1])
@@ -41,15 +41,12 @@ def _score(
 def _forms(there: Iterable[str], asked: Sequence[str]) -> dict[str, str]:
     """The words asked for, by every form of them that is there.
 
-    A stem is the beginning of its forms, but for its last letter.
+    A stem is the beginning of its forms, but for its last letter; two letters are never lost.
     """
     stemmed = stems(asked)
     known = {stem: word for word, stem in reversed(stemmed.items())}
-    spelled = {
-        spelling[: max(len(stem) - 1, 1)]
-        for word, stem in stemmed.items()
-        for spelling in (word, stem)
-    }
-    beginnings = tuple(spelled)
-    alike = stems(word for word in there if word.startswith(beginnings))
+    spelled = [(spelling, len(stem)) for word, stem in stemmed.items() for spelling in (word, stem)]
+    beginnings = tuple({spelling[: max(length - 1, 2)] for spelling, length in spelled})
+    first = {beginning[:2] for beginning in beginnings}  # looked at first, for speed
+    alike = stems(word for word in there if word[:2] in first and word.startswith(beginnings))
     return {word: known[stem] for word, stem in alike.items() if stem in known}

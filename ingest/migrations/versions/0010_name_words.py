@@ -1,4 +1,4 @@
-"""Words of documents' names have a table, and a version leads to its document."""
+"""Words of documents' names have a table, and a collection's version leads to its document."""
 
 from typing import Any
 
@@ -27,7 +27,9 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_name_words_document_id", "name_words", ["document_id"])
-    op.create_index("ix_documents_current_version_id", "documents", ["current_version_id"])
+    within = ["collection_id", "status", "current_version_id"]
+    op.create_index("ix_documents_within", "documents", within)
+    op.drop_index("ix_documents_collection_id", "documents")
     if made is not None and not op.get_context().as_sql:
         _fill(made)
 
@@ -45,5 +47,6 @@ def _fill(made: sa.Table) -> None:
 
 def downgrade() -> None:
     """Forget both."""
-    op.drop_index("ix_documents_current_version_id", "documents")
+    op.create_index("ix_documents_collection_id", "documents", ["collection_id"])
+    op.drop_index("ix_documents_within", "documents")
     op.drop_table("name_words")
