@@ -14,6 +14,7 @@ from threading import Lock
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
+from ingest.frequencies import Frequencies
 from ingest.passages import Scope, within
 from ingest.tables import DocumentRow, DocumentStatus, NameWordRow, PageRow
 from ingest.words import words
@@ -82,7 +83,9 @@ def those_called(session: Session, scope: Scope, asked: Iterable[str]) -> Profil
     """The documents of the scope whose names have one of the words, but for what many have."""
     called = (NameWordRow.collection_id == scope.collection_id, NameWordRow.word.in_(asked))
     counting = select(NameWordRow.word, func.count()).where(*called).group_by(NameWordRow.word)
-    known = {word: count for word, count in session.execute(counting) if count < MANY}
+    counted = dict(session.execute(counting).all())
+    rarest = Frequencies(0, counted).affordable(4 * MANY)
+    known = {word: counted[word] for word in rarest if counted[word] < MANY}
     if not known:
         return Profiles({}, {})
     carrying = select(NameWordRow.document_id).where(called[0], NameWordRow.word.in_(known))
