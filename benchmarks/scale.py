@@ -55,7 +55,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def measured(folder: Path, url: str, sizes: Sequence[int], each: int) -> Iterator[Row]:
     """A row for each size, in a store that grows."""
     embedder, index, maker = asking.TimedEmbedder(_threads()), VectorIndex(url), Maker()
-    filled = filling.opened(embedder.fingerprint)
+    filled = filling.opened(embedder)
     for size in sizes:
         filling.grow(filled, maker, index, size)
         asked = list(questions(filled, maker, WARMING + each))

@@ -121,7 +121,7 @@ def test_documents_that_were_there_get_the_words_of_their_names(migrated: object
     kept = "INSERT INTO {} VALUES ({})"
     with database.engine().execution_options(writes=True).begin() as connection:
         config.attributes["connection"] = connection
-        command.downgrade(config, "0010-1")
+        command.downgrade(config, "0010")
         for table, values in (
             ("collections (id, name, deleting, created_at)", "'col', 'Reports', 0, 0"),
             (

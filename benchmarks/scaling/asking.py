@@ -14,6 +14,7 @@ from benchmarks.figures import percentile
 from benchmarks.scaling.filling import Filled
 from benchmarks.scaling.questions import Question
 from ingest.embed import Embedder
+from ingest.embedders import Embedders
 from ingest.search import find
 from ingest.vectors import VectorIndex
 
@@ -65,11 +66,12 @@ def ask(
     questions: Iterable[Question], embedder: TimedEmbedder, index: VectorIndex
 ) -> dict[str, Took]:
     """All of them, one after the other; by kind, and all together as `all`."""
+    embedders = Embedders(embedder, lambda _: embedder)
     took: defaultdict[str, Took] = defaultdict(Took)
     for one in questions:
         embedder.made = {one.text: one.vector}
         began = time.perf_counter()
-        findings = find(one.scope, one.text, LIMIT, embedder, index)
+        findings = find(one.scope, one.text, LIMIT, embedders, index)
         whole = {"ms": 1e3 * (time.perf_counter() - began)} | findings.timings
         found = any(passage.chunk_id == one.chunk_id for passage in findings.passages)
         for kind in (one.kind, "all"):

@@ -13,13 +13,15 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from benchmarks.scaling.made import PAGE_CHUNKS, MadeDocument, Maker
-from ingest import embed, filters, lexical, library, profiles
+from ingest import embed, filters, generations, lexical, library, profiles
 from ingest.database import now, reading, writing
+from ingest.generations import Model
 from ingest.tables import (
     ChunkRow,
     CollectionRow,
     DocumentRow,
     DocumentStatus,
+    EmbeddingRow,
     PageRow,
     VersionRow,
 )
@@ -36,7 +38,7 @@ SEPARATOR = "\n\n"
 class Filled:
     """How far the stores are."""
 
-    collections: Sequence[str]  #: ids
+    collections: Sequence[str]  #: ids, which their first generations have too
     documents: int = 0
     chunks: int = 0
     sql_seconds: float = 0.0
@@ -56,14 +58,14 @@ class Filled:
             print(f"  {self.chunks} of {aim} chunks", file=sys.stderr, flush=True)
 
 
-def opened(embedder: str) -> Filled:
-    """The stores as they are, with their collections; `embedder` is a fingerprint."""
+def opened(embedder: Model) -> Filled:
+    """The stores as they are, with their collections."""
     with writing() as session:
         known = dict(session.execute(select(CollectionRow.name, CollectionRow.id)).all())
         for name in COLLECTIONS:
             if name not in known:
                 known[name] = library.create_collection(session, name).id
-                session.get_one(CollectionRow, known[name]).embedder = embedder
+                generations.begin(session, known[name], embedder)
     with reading() as session:
         documents = session.scalar(select(func.count()).select_from(DocumentRow)) or 0
         chunks = session.scalar(select(func.count()).select_from(ChunkRow)) or 0
@@ -136,6 +138,7 @@ def _write(session: Session, collection_id: str, made: MadeDocument) -> None:
         ],
     )
     session.execute(insert(ChunkRow), list(_rows(made, version)))
+    session.execute(insert(EmbeddingRow), list(_vectors(made, collection_id)))
     named = [(made.key("chunk", at), text) for at, text in enumerate(made.chunks)]
     lexical.add(session, collection_id, version, named)
 
@@ -157,10 +160,18 @@ def _rows(made: MadeDocument, version: str) -> Iterator[dict[str, Any]]:
             "char_start": start,
             "char_end": start + len(text),
             "heading": "",
-            "embedding": embed.to_blob(made.vectors[at]),
-            "indexed": True,
         }
         start += len(text) + len(SEPARATOR)
+
+
+def _vectors(made: MadeDocument, generation_id: str) -> Iterator[dict[str, Any]]:
+    for at, vector in enumerate(made.vectors):
+        yield {
+            "chunk_id": made.key("chunk", at),
+            "generation_id": generation_id,
+            "vector": embed.to_blob(vector),
+            "indexed": True,
+        }
 
 
 def _entries(filled: Filled, made: MadeDocument, place: str) -> Iterator[Entry]:

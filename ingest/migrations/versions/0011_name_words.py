@@ -7,8 +7,8 @@ from alembic import op
 
 from ingest.profiles import name_words
 
-revision: str = "0010"
-down_revision: str | None = "0008"
+revision: str = "0011"
+down_revision: str | None = "0010"
 branch_labels: str | None = None
 depends_on: str | None = None
 
