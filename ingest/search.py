@@ -31,10 +31,11 @@ from ingest.errors import (
 from ingest.filters import Part
 from ingest.generations import Generation
 from ingest.lexical import WordHit
+from ingest.nearest import among_few
 from ingest.passages import Found, Scope
 from ingest.query import Query, understand
 from ingest.tables import CollectionRow
-from ingest.vectors import VectorIndex
+from ingest.vectors import Hit, VectorIndex
 
 #: Asked of each index; more than anybody wants, because fusion reorders and SQL drops some.
 DEPTH = 100
@@ -178,14 +179,19 @@ def _similar(places: _Places, asked: Query, dense: _Dense, clock: "_Clock") -> d
         return {
             hit.chunk_id: hit.similarity
             for part in places.parts
-            for hit in dense.index.search(dense.generation_id, vector, _depth(part), part)
+            for hit in _nearest(dense, vector, part)
         }
     finally:
         clock.lap("vectors_ms")
 
 
-def _depth(part: Part) -> int:
-    return NEAREST if part.only.narrows else DEPTH
+def _nearest(dense: _Dense, vector: Any, part: Part) -> list[Hit]:
+    with reading() as session:
+        few = among_few(session, dense.generation_id, part, vector, DEPTH)
+    if few is not None:
+        return few
+    depth = NEAREST if part.only.narrows else DEPTH
+    return dense.index.search(dense.generation_id, vector, depth, part)
 
 
 def _vector(asked: Query, embedder: Embedder) -> Any:
