@@ -81,7 +81,7 @@ class Fleet:
             "LECTERN_WATCH_FOLDERS": str(self.folder),
             "LECTERN_TUNE": "off",
             "LECTERN_WARM": "off",  # one thread has enough to do
-            "LECTERN_BATCH_SLOTS": "4",
+            "LECTERN_BATCH_SLOTS": "2",
         }
 
     @property

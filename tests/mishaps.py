@@ -19,7 +19,7 @@ _NUMBERS = count(1)
 LONG_TEXT = prose(3_000).encode()
 
 
-def summary_at_work(lectern: Fleet, sections: int = 5) -> str:
+def summary_at_work(lectern: Fleet, sections: int = 3) -> str:
     """A long summary some of whose sections are done, and others are not."""
     marker = f"district{next(_NUMBERS)}"
     collection = lectern.new_collection(f"Faults {marker}")

@@ -8,7 +8,14 @@ import pytest
 
 from workers.engine import policy
 from workers.engine.drafter import Drafter
-from workers.engine.policy import FLOOR_CHUNK, SHARED_CHUNK, STARVATION_FLOOR, LanePolicy
+from workers.engine.policy import (
+    EXPECTING,
+    EXPECTING_CHUNK,
+    FLOOR_CHUNK,
+    SHARED_CHUNK,
+    STARVATION_FLOOR,
+    LanePolicy,
+)
 from workers.engine.requests import Request
 from workers.engine.sequence import SHARED_TOKENS, Answer, Sequence
 from workers.engine.slots import Slot
@@ -75,6 +82,18 @@ def test_only_the_backgrounds_own_steps_may_be_interrupted(ours: LanePolicy, clo
     assert not floor.interruptible
 
 
+def test_the_background_takes_small_steps_while_another_person_is_expected(
+    ours: LanePolicy, clock: Clock
+) -> None:
+    reader, job = decoding(INTERACTIVE), prefilling(BATCH)
+    assert planned(ours, job) == [(job, ROWS)]
+    planned(ours, job, reader)
+    clock.now += EXPECTING / 2
+    assert planned(ours, job) == [(job, EXPECTING_CHUNK)]
+    clock.now += EXPECTING / 2
+    assert planned(ours, job) == [(job, ROWS)]
+
+
 def test_the_floor_is_a_small_step(ours: LanePolicy, clock: Clock) -> None:
     reader, jobs = decoding(INTERACTIVE), [prefilling(BATCH, 100), prefilling(BATCH)]
     assert planned(ours, *jobs, reader) == [(reader, 1)]
@@ -118,7 +137,7 @@ def test_after_a_quiet_time_a_person_goes_first(ours: LanePolicy, clock: Clock) 
 
 
 def test_prompts_share_a_step_in_the_order_they_came(ours: LanePolicy) -> None:
-    for lane in (INTERACTIVE, BATCH):
+    for lane in (BATCH, INTERACTIVE):
         first, second, third = (prefilling(lane, 300) for _ in range(3))
         assert planned(ours, first, second, third) == [(first, 300), (second, ROWS - 300)]
 

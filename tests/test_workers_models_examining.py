@@ -230,6 +230,7 @@ def test_by_command(
     data_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forget_settings()
-    assert main(["models", "examine", str(bundled())]) == 0
+    here = ["--from", str(bundled().parent)]
+    assert main([*here, "models", "examine", bundled().name]) == 0
     assert "its memory can be cut" in capsys.readouterr().out
     assert Ledger(data_folder / "models").examined(bundled())["cuts"] is True

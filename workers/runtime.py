@@ -223,12 +223,18 @@ class Runtime:
 
         Their threads may hang in the library for ever. The next start says which host is away.
         """
-        if not self._stopping.is_set():
+        first = not self._stopping.is_set()
+        if first:
             log.critical("rpc_host_lost", error=str(error))
-            self._end()
-        for held in list(self._held.values()):
-            with suppress(LeaseLost):
-                self._put_back(held.claim, None)
+            self.stop()
+        try:
+            for held in list(self._held.values()):
+                with suppress(LeaseLost):
+                    self._put_back(held.claim, None)
+            self._heartbeat.end()  # the library may end the process before it can leave
+        finally:
+            if first:
+                self._end()
 
     def _end(self) -> None:
         self.stop()

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from benchmarks.simulation.trace import Call
-from workers.engine.policy import FLOOR_CHUNK, SHARED_CHUNK, STARVATION_FLOOR, WRITE_TOGETHER
+from workers.engine.policy import (
+    EXPECTING,
+    EXPECTING_CHUNK,
+    FLOOR_CHUNK,
+    SHARED_CHUNK,
+    STARVATION_FLOOR,
+    WRITE_TOGETHER,
+)
 
 NEVER = -math.inf
 
@@ -81,6 +88,7 @@ class Paused:
     interrupts: bool = True
     name: str = "background paused"
     _ran: float = NEVER
+    _left: float = NEVER
     _waits: bool = False
     _floor_began: float = NEVER
     _floor_took: float = 0.0
@@ -91,6 +99,8 @@ class Paused:
         background = [one for one in active if not one.call.interactive]
         if not self._waits:
             self._ran = now
+        if people:
+            self._left = now
         if self._floor_began != NEVER:
             self._floor_took, self._floor_began = now - self._floor_began, NEVER
         pause = max(self.floor, self._floor_took * (1 / self.floor_share - 1))
@@ -100,12 +110,13 @@ class Paused:
         self._waits, self._floor_began = False, now if people else NEVER
         if people:
             return Plan(tuple(_prompts(background, self.floor_chunk) or _answers(background)))
-        return Plan(self._for_background(background), interruptible=self.interrupts)
+        chunk = EXPECTING_CHUNK if now - self._left < EXPECTING else self.batch
+        return Plan(self._for_background(background, chunk), interruptible=self.interrupts)
 
-    def _for_background(self, background: Sequence[Running]) -> tuple[Share, ...]:
+    def _for_background(self, background: Sequence[Running], chunk: int) -> tuple[Share, ...]:
         writing = _answers(background)
         together = writing if len(writing) >= WRITE_TOGETHER else []
-        prompts = _prompts(background, self.batch - len(together))
+        prompts = _prompts(background, chunk - len(together))
         return (*together, *prompts) if prompts else tuple(writing)
 
     def _for_people(

@@ -12,8 +12,12 @@ def add_models(models: ArgumentParser) -> None:
     shared.add_argument("--json", action="store_true", default=SUPPRESS, help="for programs")
     actions = models.add_subparsers(dest="action", metavar="ACTION")
     actions.add_parser("list", parents=[shared], help="what is here, and which one is in use")
-    _about_one(actions, "show", shared, "all that is known of one: sums, header, memory")
-    _about_one(actions, "examine", shared, "load it in a process that may die, and say what it is")
+    for action, text in (
+        ("show", "all that is known of one: sums, header, memory"),
+        ("examine", "load it in a process that may die, and say what it is"),
+    ):
+        one = actions.add_parser(action, parents=[shared], help=text)
+        one.add_argument("name", type=_name_or_file, metavar="NAME|FILE.gguf")
     _add_recommend(
         actions.add_parser("recommend", parents=[shared], help="what suits this machine, and why")
     )
@@ -26,7 +30,10 @@ def add_models(models: ArgumentParser) -> None:
     take_in = actions.add_parser("import", parents=[shared], help="read such a bundle")
     take_in.add_argument("file", type=Path, metavar="FILE.tar")
     take_in.add_argument("--name", help="what to call it (default: as it was called)")
-    _about_one(actions, "rm", shared, "remove a model, or what was begun of one")
+    remove = actions.add_parser(
+        "rm", parents=[shared], help="remove a model, or what was begun of one"
+    )
+    remove.add_argument("name", metavar="NAME")
     use = actions.add_parser("use", parents=[shared], help="have the workers load another model")
     which = use.add_mutually_exclusive_group(required=True)
     which.add_argument("name", nargs="?", metavar="NAME", help="of a model here, or: bundled")
@@ -35,11 +42,9 @@ def add_models(models: ArgumentParser) -> None:
     add_making(actions, shared)
 
 
-def _about_one(
-    actions: "_SubParsersAction[ArgumentParser]", name: str, shared: ArgumentParser, text: str
-) -> None:
-    action = actions.add_parser(name, parents=[shared], help=text)
-    action.add_argument("name", metavar="NAME")
+def _name_or_file(given: str) -> str | Path:
+    """A file, which is meant where the command is given, or a name of the shelf."""
+    return Path(given) if "/" in given or given.endswith(".gguf") else given
 
 
 def _add_recommend(recommend: ArgumentParser) -> None:

@@ -5,7 +5,6 @@ Pointers are declared as such: ctypes would cut them to 32 bits otherwise.
 
 import ctypes
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import llama_cpp.llama_cpp as llama
@@ -18,30 +17,28 @@ ABORTED = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
 MEMORY = ctypes.CFUNCTYPE(None, POINTER, ctypes.POINTER(SIZE), ctypes.POINTER(SIZE))
 #: Of the functions a device's struct begins with (ggml-backend-impl.h).
 MEMORY_PLACE = 2
-FUNCTIONS: dict[str, dict[str, tuple[Any, list[Any]]]] = {
-    "ggml-base": {
-        "ggml_set_abort_callback": (POINTER, [POINTER]),
-        "ggml_backend_reg_dev_count": (SIZE, [POINTER]),
-        "ggml_backend_reg_dev_get": (POINTER, [POINTER, SIZE]),
-        "ggml_backend_dev_memory": (None, [POINTER, *[ctypes.POINTER(SIZE)] * 2]),
-        "ggml_backend_dev_init": (POINTER, [POINTER, TEXT]),
-        "ggml_backend_free": (None, [POINTER]),
-    },
-    "ggml": {"ggml_backend_dev_by_type": (POINTER, [ctypes.c_int])},
-    "ggml-rpc": {
-        "ggml_backend_rpc_add_server": (POINTER, [TEXT]),
-        "ggml_backend_rpc_start_server": (None, [TEXT, TEXT, SIZE, SIZE, ctypes.POINTER(POINTER)]),
-    },
+FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "ggml_set_abort_callback": (POINTER, [POINTER]),
+    "ggml_backend_reg_dev_count": (SIZE, [POINTER]),
+    "ggml_backend_reg_dev_get": (POINTER, [POINTER, SIZE]),
+    "ggml_backend_dev_by_type": (POINTER, [ctypes.c_int]),
+    "ggml_backend_dev_memory": (None, [POINTER, *[ctypes.POINTER(SIZE)] * 2]),
+    "ggml_backend_dev_init": (POINTER, [POINTER, TEXT]),
+    "ggml_backend_free": (None, [POINTER]),
+    "ggml_backend_rpc_add_server": (POINTER, [TEXT]),
+    "ggml_backend_rpc_start_server": (None, [TEXT, TEXT, SIZE, SIZE, ctypes.POINTER(POINTER)]),
 }
 
 
 @cache
 def function(name: str) -> Any:
-    """One of FUNCTIONS. Raises OSError where the library was built without RPC."""
-    part = next(part for part, known in FUNCTIONS.items() if name in known)
-    folder = Path(llama._lib._name).parent  # noqa: SLF001 - wherever the binding has found it
-    found = getattr(ctypes.CDLL(str(folder / f"lib{part}.so")), name)
-    found.restype, found.argtypes = FUNCTIONS[part][name]
+    """One of FUNCTIONS. Raises AttributeError where the library was built without RPC.
+
+    Looked up in what llama.cpp itself has loaded: a wheel has each library three times, as files
+    of three names, and a second copy in the process would have a state of its own.
+    """
+    found = llama._lib[name]  # noqa: SLF001 - the only handle there is
+    found.restype, found.argtypes = FUNCTIONS[name]
     return found
 
 

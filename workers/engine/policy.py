@@ -6,6 +6,7 @@ background next to nothing (measured; see docs/decisions/0004-lanes.md). A perso
 interrupts the background's step in the middle; a floor keeps the background from starving.
 """
 
+import math
 import time
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ SHARED_CHUNK = 64
 #: one, because nothing interrupts it.
 STARVATION_FLOOR = 4.0
 FLOOR_CHUNK = 128
+#: So long after a person was here (seconds) another is expected, and the background reads in small
+#: pieces: who comes interrupts one, which is computed again.
+EXPECTING, EXPECTING_CHUNK = 60.0, 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class LanePolicy:
         self._batch_tokens, self._drafter = batch_tokens, drafter
         self._background_ran = time.monotonic()
         self._background_waits = False
+        self._person_left = -math.inf
 
     def plan(self, active: Items[Sequence]) -> Plan:
         """The shares of the next step."""
@@ -56,13 +61,17 @@ class LanePolicy:
         if not self._background_waits:  # it ran until now, however long, or was not there
             self._background_ran = now
         starving = now - self._background_ran >= STARVATION_FLOOR
+        if people:
+            self._person_left = now
         if people and not (background and starving):
             self._background_waits = bool(background)
             return Plan(self._for_people(people))
         self._background_waits = False
         if people:
             return Plan(tuple(_prompts(background, FLOOR_CHUNK) or self._last_tokens(background)))
-        return Plan(self._for_background(background), interruptible=True)
+        expecting = now - self._person_left < EXPECTING
+        chunk = EXPECTING_CHUNK if expecting else self._batch_tokens
+        return Plan(self._for_background(background, chunk), interruptible=True)
 
     def _for_people(self, people: Items[Sequence]) -> tuple[Share, ...]:
         """Answers that are being read go on; a prompt beside them advances in small pieces."""
@@ -70,14 +79,14 @@ class LanePolicy:
         chunk = SHARED_CHUNK if reading else self._batch_tokens
         return (*reading, *_prompts(people, chunk))
 
-    def _for_background(self, background: Items[Sequence]) -> tuple[Share, ...]:
+    def _for_background(self, background: Items[Sequence], chunk: int) -> tuple[Share, ...]:
         """Prompts first, until enough can write together: that costs least for each token.
 
         Those that can go on beside further prompts, so that a first result is not held back.
         """
         writing = self._last_tokens(background)
         together = writing if len(writing) >= WRITE_TOGETHER else []
-        prompts = _prompts(background, self._batch_tokens - _rows(together))
+        prompts = _prompts(background, chunk - _rows(together))
         return (*together, *prompts) if prompts else tuple(writing)
 
     def _last_tokens(self, sequences: Items[Sequence]) -> list[Share]:
