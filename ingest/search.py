@@ -10,7 +10,8 @@ both the words alone have to do.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from ingest.lexical import WordHit
 from ingest.nearest import among_few
 from ingest.passages import Found, Scope
 from ingest.query import Query, understand
+from ingest.surroundings import surrounded
 from ingest.tables import CollectionRow
 from ingest.vectors import Hit, VectorIndex
 
@@ -42,6 +44,8 @@ DEPTH = 100
 #: Documents that an index is asked for by their versions; if a filter lets more through, so many of
 #: the nearest in the whole collection are asked for, and SQL keeps those of its documents.
 MOST_NAMED, NEAREST = 200, 1_000
+#: Passages that are found for each that is shown: most a better one can take in are two.
+TAKEN_IN = 3
 #: A question with more unknown tokens than this has no meaningful vector.
 UNKNOWN_SHARE = 0.3
 #: Documents that are spoken of at least so much are searched on their own, but no more than these.
@@ -102,6 +106,18 @@ def find(
         found = tuple(passages.passages(session, scope, best))
     clock.lap("check_ms")
     return Findings(found, places.documents, lacking, clock.laps)
+
+
+def find_surrounded(
+    scope: Scope, query: str, limit: int, embedders: Embedders, index: VectorIndex
+) -> Findings:
+    """The `limit` best passages with their neighbours, for readers. Raises as `find`."""
+    findings = find(scope, query, TAKEN_IN * limit, embedders, index)
+    clock = _Clock()
+    with reading() as session:
+        shown = tuple(islice(surrounded(session, findings.passages), limit))
+    clock.lap("surroundings_ms")
+    return replace(findings, passages=shown, timings=findings.timings | clock.laps)
 
 
 def _serving(session: Session, scope: Scope) -> Generation | None:

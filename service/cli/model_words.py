@@ -1,6 +1,6 @@
 """The words of `lectern models`."""
 
-from argparse import SUPPRESS, ArgumentParser, _SubParsersAction
+from argparse import SUPPRESS, ArgumentParser
 from pathlib import Path
 
 from service.cli.making import add_making

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from ingest.filters import Filter
 from ingest.passages import Scope
-from ingest.search import find
+from ingest.search import find_surrounded
 from workers import steps
 from workers.jobs import Job, Step
 from workers.work import Kind, Output, Plan, Progress, Work
 
 
 def search(work: Work) -> Output:
-    """Find passages."""
-    findings = find(
+    """Find passages, and what stands around them."""
+    findings = find_surrounded(
         Scope(str(work.job.collection_id), only=Filter.of(work.job.params.get("filter"))),
         work.job.params["query"],
         work.job.params["limit"],
