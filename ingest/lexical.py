@@ -37,7 +37,10 @@ REMOVE = {
     "postgresql": "DELETE FROM chunk_words WHERE version = :version",
 }
 _index = table("chunk_words")
-_chunk, _scope, _version, _words = map(literal_column, ("chunk_id", "scope", "version", "words"))
+_chunk: ColumnElement[str] = literal_column("chunk_id")
+_scope: ColumnElement[str] = literal_column("scope")
+_version: ColumnElement[str] = literal_column("version")
+_words: ColumnElement[str] = literal_column("words")
 _english: ColumnElement[str] = literal_column("'english'")
 _score: ColumnElement[float] = literal_column("-bm25(chunk_words)")
 #: What a search may cost on SQLite, in microseconds, and about what FTS5 takes for each chunk that

@@ -80,7 +80,8 @@ def count(session: Session, scope: Scope) -> int:
 
 def versions(session: Session, scope: Scope) -> Iterator[str]:
     """What of them is read."""
-    yield from session.scalars(select(DocumentRow.current_version_id).where(*within(scope)))
+    own = select(DocumentRow.current_version_id).where(*within(scope))
+    yield from map(str, session.scalars(own))
 
 
 def _ready_passages() -> Select[ChunkRow, str, DocumentRow]:

@@ -1,7 +1,7 @@
 """The library's tables. Times are seconds since the epoch; ids come from `database.new_id`."""
 
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -65,7 +65,7 @@ class NameWordRow(Table):
     """A word of a document's name, by which a question may speak of it; see `ingest.addressed`."""
 
     __tablename__ = "name_words"
-    __table_args__: ClassVar[Any] = {"sqlite_with_rowid": False}
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     collection_id: Mapped[str] = mapped_column(primary_key=True)
     word: Mapped[str] = mapped_column(primary_key=True)

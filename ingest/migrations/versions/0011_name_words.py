@@ -30,7 +30,7 @@ def upgrade() -> None:
     within = ["collection_id", "status", "current_version_id"]
     op.create_index("ix_documents_within", "documents", within)
     op.drop_index("ix_documents_collection_id", "documents")
-    if made is not None and not op.get_context().as_sql:
+    if not op.get_context().as_sql:
         _fill(made)
 
 
