@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import pytest
+from conftest import forget_settings
 from fakes import Office, new_collection, prose, read
 
 from ingest.database import reading
@@ -11,6 +12,13 @@ from ingest.surroundings import surrounded
 from ingest.tables import PageRow
 
 pytestmark = pytest.mark.usefixtures("migrated")
+
+
+@pytest.fixture(autouse=True)
+def a_paragraph_is_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LECTERN_CHUNK_TOKENS", "70")
+    forget_settings()
+
 
 REPORT = f"# Harbour\n\n{prose(9)}\n\n# Archive\n\n{prose(3, topic='archive')}\n"
 

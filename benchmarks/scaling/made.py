@@ -117,7 +117,7 @@ class Maker:
 
 
 def zipf(shares: Any, count: int) -> Any:
-    """Ranks of Zipf's law, exponent 1: the k-th word comes 1 ÷ k as often as the first."""
+    """Ranks of Zipf's law, exponent 1: the k-th word comes about 1 ÷ k as often as the first."""
     return np.minimum((count + 1.0) ** shares - 1, count - 1).astype(np.int64)
 
 
