@@ -39,6 +39,10 @@ def test_chinese_is_joined_without_spaces() -> None:
     assert faithful("", source, 60, WORDS_ONLY) == source
 
 
+def test_figures_of_two_sentences_do_not_become_one() -> None:
+    assert faithful("", "字字字字第1. 1字詞詞。", 60, WORDS_ONLY) == "字字字字第1. 1字詞詞。"
+
+
 @given(st.text(max_size=300), st.text(alphabet="ab .。1字詞\n", max_size=300))
 def test_every_number_comes_from_the_source(written: str, source: str) -> None:
     numbers = {

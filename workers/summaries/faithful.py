@@ -15,7 +15,7 @@ from workers.summaries.spoken import Speech
 from workers.support import Supported, supported
 
 #: Changes with the rules below: part of the content keys of what they have shaped.
-VERSION = 5
+VERSION = 6
 
 
 def faithful(written: str, source: str, length: int, meaning: Meaning, focus: str = "") -> str:
@@ -70,7 +70,15 @@ class _Kept:
             self._length += length
 
     def text(self, joint: str) -> str:
-        return joint.join(self._sentences[span] for span in sorted(self._sentences))
+        told = ""
+        for _, sentence in sorted(self._sentences.items()):
+            told += (joint or _gap(told, sentence)) + sentence if told else sentence
+        return told
+
+
+def _gap(before: str, after: str) -> str:
+    """Between sentences of a text without blanks: “in 1.” and “2 of them。” are not 1.2 of them."""
+    return " " if before[-1].isascii() and after[:1].isascii() else ""
 
 
 def _overlap(left: Span, right: Span) -> bool:
