@@ -41,7 +41,7 @@ def test_redis_may_forget_everything_and_stay_away_for_a_minute(staffed: Fleet) 
     worker = staffed.one_worker()
     collection = staffed.new_collection("A minute without Redis")
     worker.send_signal(signal.SIGSTOP)
-    queued = [note(staffed, collection) for _ in range(3)]
+    queued = [note(staffed, collection) for _ in range(2)]
     with staffed.wire() as wire:
         until(lambda: wire.llen("batch") == len(queued), "they are published")
     staffed.kill(staffed.redis)
