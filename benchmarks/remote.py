@@ -98,6 +98,7 @@ def _measured(path: Path, count: int) -> Figures:
 
 def _load(path: Path, places: Sequence[Endpoint]) -> float:
     """Seconds until the model is there."""
+    library.quiet()
     began = time.perf_counter()
     model, _ = _opened(path, places)
     took = time.perf_counter() - began
