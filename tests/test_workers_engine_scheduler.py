@@ -215,9 +215,8 @@ def test_a_shared_prefix_is_computed_once(engine: Engine, steps: Steps) -> None:
 def test_four_who_ask_at_once_about_a_document_compute_it_once(
     engine: Engine, steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        policy, "EXPECTING", 0.0
-    )  # small pieces may leave an end that is not waited for
+    # Small pieces may leave an end too short to be waited for.
+    monkeypatch.setattr(policy, "EXPECTING", 0.0)
     document = words("flight", 100)
     before = engine.load()
     requests = [asked(engine, f" Question {n}?", document) for n in range(4)]
