@@ -1,10 +1,8 @@
 """GPUs: those that llama.cpp was built for and that this machine has."""
 
-import ctypes
-from typing import Any
-
-import llama_cpp.llama_cpp as llama
 import structlog
+
+from workers.engine import ggml
 
 #: GPUs with memory of their own, and those that share the machine's (`ggml_backend_dev_type`).
 GPUS = (1, 2)
@@ -15,12 +13,11 @@ log = structlog.get_logger()
 
 def gpus() -> tuple[str, ...]:
     """Their names; none where the library was built without a backend for them."""
-    count = _asked("ggml_backend_dev_count", ctypes.c_size_t)
     found = []
-    for number in range(count()):
-        device = _asked("ggml_backend_dev_get", ctypes.c_void_p, ctypes.c_size_t)(number)
-        if _asked("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)(device) in GPUS:
-            name = _asked("ggml_backend_dev_description", ctypes.c_char_p, ctypes.c_void_p)(device)
+    for number in range(ggml.function("ggml_backend_dev_count")()):
+        device = ggml.function("ggml_backend_dev_get")(number)
+        if ggml.function("ggml_backend_dev_type")(device) in GPUS:
+            name = ggml.function("ggml_backend_dev_description")(device)
             found.append(name.decode("utf-8", "replace"))
     return tuple(found)
 
@@ -33,13 +30,3 @@ def offloaded(layers: int) -> int:
         )
         return 0
     return layers
-
-
-def _asked(name: str, gives: Any, *takes: Any) -> Any:
-    """A function of ggml, by way of the library that the bindings have loaded.
-
-    Any other copy of ggml in the wheel would have devices of its own.
-    """
-    function = getattr(llama._lib, name)  # noqa: SLF001 - the only handle there is
-    function.restype, function.argtypes = gives, takes
-    return function

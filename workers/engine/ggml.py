@@ -1,4 +1,4 @@
-"""The parts of ggml beside llama.cpp's own interface that splitting a model over hosts needs.
+"""The parts of ggml beside llama.cpp's own interface that devices, here and on other hosts, need.
 
 Pointers are declared as such: ctypes would cut them to 32 bits otherwise.
 """
@@ -22,6 +22,10 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "ggml_backend_reg_dev_count": (SIZE, [POINTER]),
     "ggml_backend_reg_dev_get": (POINTER, [POINTER, SIZE]),
     "ggml_backend_dev_by_type": (POINTER, [ctypes.c_int]),
+    "ggml_backend_dev_count": (SIZE, []),
+    "ggml_backend_dev_get": (POINTER, [SIZE]),
+    "ggml_backend_dev_type": (ctypes.c_int, [POINTER]),
+    "ggml_backend_dev_description": (TEXT, [POINTER]),
     "ggml_backend_dev_memory": (None, [POINTER, *[ctypes.POINTER(SIZE)] * 2]),
     "ggml_backend_dev_init": (POINTER, [POINTER, TEXT]),
     "ggml_backend_free": (None, [POINTER]),
