@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import scale
+from benchmarks.scaling.chart import MEMORY, chart
 from benchmarks.scaling.made import CHINESE_EVERY, Maker, zipf
 
 CHUNKS = 1_000
@@ -40,4 +41,10 @@ def test_a_small_run_finds_what_was_asked_for(
     assert row["found@10"] >= 0.6
     assert 0 < row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
     assert all(row[key] > 0 for key in ("chroma_mb", "worker_mb", "database_disk_mb"))
-    assert list(results.glob("*.png"))
+
+
+def test_growth_is_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    figures = dict.fromkeys(("p50_ms", "p95_ms", "p99_ms", *MEMORY), 10.0)
+    chart([{"chunks": 1_000, **figures}, {"chunks": 10_000, **figures}], tmp_path / "growth.png")
+    assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")

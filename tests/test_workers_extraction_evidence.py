@@ -11,7 +11,7 @@ from workers.extraction import merging, verdict
 from workers.extraction.asking import asking
 from workers.extraction.evidence import LONGEST_QUOTE, Section, described
 from workers.extraction.merging import Said, merged
-from workers.extraction.nearness import nearness, stems_of
+from workers.extraction.nearness import Line, stems_of
 from workers.extraction.quantities import quantities
 from workers.extraction.schema import Field, fields_of
 
@@ -218,7 +218,7 @@ def test_parts_of_dates_are_no_quantities_unless_a_year_is_sought() -> None:
 
 @given(st.text(max_size=60), st.text(max_size=20), st.integers(0, 60), st.integers(0, 60))
 def test_nearness_is_a_share(text: str, about: str, start: int, end: int) -> None:
-    assert 0 <= nearness(stems_of(about), text, (min(start, end), max(start, end))) <= 1
+    assert 0 <= Line(stems_of(about), text).nearness((min(start, end), max(start, end))) <= 1
 
 
 scalars = st.sampled_from([None, "Alpha", "Beta", "4.15", "per cent"])

@@ -14,7 +14,7 @@ from typing import Any
 from ingest.embed import Embedder
 from ingest.passages import Found
 from workers.citations import NEIGHBOURS, Place, carrier, neighbours
-from workers.extraction.nearness import nearness, stems_of
+from workers.extraction.nearness import Line, stems_of
 from workers.extraction.quantities import quantities
 from workers.extraction.schema import Field, Scalar
 from workers.extraction.standing import Held, Span
@@ -96,8 +96,9 @@ class Section:
             for quote in judged(about, holding.values(), self._passages, self._embedder)
         }
         sought = stems_of(about)
+        lines = {at: Line(sought, place.text) for at, place in holding.items()}
         rated = [
-            (scores[at] + nearness(sought, place.text, value.span), value.value)
+            (scores[at] + lines[at].nearness(value.span), value.value)
             for place, value in values
             if (at := (place.passage.page, place.start)) in scores
         ]
@@ -130,7 +131,9 @@ class Section:
             for start, end in held.spans(*leaf)
             if place.start <= start and end <= place.end
         ]
-        return max((nearness(sought, place.text, span) for span in spans), default=0.0)
+        if not spans:
+            return 0.0
+        return max(map(Line(sought, place.text).nearness, spans))
 
     def _all(self) -> Iterator[Place]:
         for passage, spans in zip(self._passages, self._sentences, strict=True):

@@ -1,7 +1,6 @@
 """How near to a value the words stand that describe its field: “a coupon of 4.15 per cent”."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 from ingest.words import RUN, question_words, words
 from workers.language import CJK
@@ -17,23 +16,23 @@ def stems_of(about: str) -> frozenset[str]:
     return frozenset(map(stem, question_words(about)))
 
 
-def nearness(sought: frozenset[str], text: str, span: Span) -> float:
-    """0 … 1: which of the words stand in the text, each counted by its distance from the span."""
-    half = (
-        HALF_CJK if CJK.search(text[span[0] - 1 : span[0]] + text[span[1] : span[1] + 2]) else HALF
-    )
-    best: dict[str, float] = {}
-    for word, start, end in _standing(sought, text):
-        gap = max(span[0] - end, start - span[1])
-        if gap >= 0:
-            best[word] = max(best.get(word, 0.0), 1 / (1 + gap / half))
-    return sum(best.values()) / len(sought) if sought else 0.0
+class Line:
+    """A line in which the words of a field are looked for, once for all of its figures."""
 
+    def __init__(self, sought: frozenset[str], text: str) -> None:
+        self._text, self._sought = text, len(sought)
+        self._standing = [each for each in _words(text) if each[0] in sought]
 
-@lru_cache(32)
-def _standing(sought: frozenset[str], text: str) -> tuple[tuple[str, int, int], ...]:
-    """Where the words stand. Kept: of a table's long line it is asked for each of its figures."""
-    return tuple(each for each in _words(text) if each[0] in sought)
+    def nearness(self, span: Span) -> float:
+        """0 … 1: which of the words stand in it, each counted by its distance from the span."""
+        around = self._text[span[0] - 1 : span[0]] + self._text[span[1] : span[1] + 2]
+        half = HALF_CJK if CJK.search(around) else HALF
+        best: dict[str, float] = {}
+        for word, start, end in self._standing:
+            gap = max(span[0] - end, start - span[1])
+            if gap >= 0:
+                best[word] = max(best.get(word, 0.0), 1 / (1 + gap / half))
+        return sum(best.values()) / self._sought if self._sought else 0.0
 
 
 def _words(text: str) -> Iterator[tuple[str, int, int]]:

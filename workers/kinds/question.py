@@ -117,10 +117,9 @@ def answer(work: Work) -> Output:
 
     written = writing.write(work, asked.prompt, asked.given, asked.limits, tell)
     reply = _reply(work, written.text, asked.evidence, _refusal(work.job))
-    with work.write():
-        pass  # LeaseLost, if a document was deleted meanwhile: nobody hears of its words then
-    for citation in reply["citations"]:
-        work.tell("citation", citation)
+    with work.write():  # LeaseLost, if a document was deleted; a deletion now waits until it's told
+        for citation in reply["citations"]:
+            work.tell("citation", citation)
     return Output(
         {
             **reply,
