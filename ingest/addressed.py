@@ -21,6 +21,7 @@ from ingest.query import SHAPING, spelled_out
 from ingest.words import STOP, words
 
 JOINED = 4  #: words that a name may have been made of
+NARROWED = 20  #: documents let through by a filter whose first pages are read for one question
 CODE = 5  #: digits from which a number is somebody's
 COVER_SHARE = 0.5  #: a word on the cover tells half of what it tells in the name
 _PROPER = re.compile(r"\b[A-Z][\w&]*")
@@ -34,7 +35,7 @@ def addressed(session: Session, scope: Scope, total: int, question: str) -> dict
     asked = _Asked.of(question)
     if total < 2 or not asked.words:
         return {}
-    look = all_of if total <= COVERS else those_called
+    look = all_of if total <= (NARROWED if scope.only.narrows else COVERS) else those_called
     there = look(session, scope, asked.words)
     weights = {word: math.log(max(total, count) / count) for word, count in there.known.items()}
     scores = {key: _score(one, asked, weights) for key, one in there.by_version.items()}

@@ -24,6 +24,8 @@ from ingest.errors import SchemaOutdated
 from ingest.settings import settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+#: Of the file, read through the page cache that all processes share; else each block is copied.
+MAPPED_BYTES = 1 << 30
 BUSY_TIMEOUT_MS = 15_000
 POSTGRES_FULL = "53100"  # disk_full, by its SQLSTATE
 
@@ -138,6 +140,7 @@ def _configure_sqlite(connection: SqliteConnection, _record: object) -> None:
         "synchronous = FULL",
         "foreign_keys = ON",
         "secure_delete = ON",
+        f"mmap_size = {MAPPED_BYTES}",
         f"busy_timeout = {BUSY_TIMEOUT_MS}",
     ):
         connection.execute(f"PRAGMA {pragma}")

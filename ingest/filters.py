@@ -69,6 +69,11 @@ class Part:
     pages: tuple[int, int] | None = None  #: first and last
     only: Filter = EVERYTHING  #: what documents must be that are too many to be named
 
+    @property
+    def unnamed(self) -> bool:
+        """Whether it lets through what no list of versions tells, so that SQL sorts it out."""
+        return self.only.narrows or (self.pages is not None and not self.version_ids)
+
 
 WHOLE = Part()
 

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 #: Chunks that are counted one by one; from there on the rest is estimated from where they stand.
-COUNTED = 5_000
+COUNTED = 1_000
 _COUNT = (
     "SELECT :word{n}, count(*), max(rowid) FROM (SELECT rowid FROM chunk_words "
     "WHERE chunk_words MATCH :query{n} LIMIT :counted)"

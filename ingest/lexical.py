@@ -3,6 +3,7 @@
 It lives in the same database and transaction as the chunks, so it can't disagree with them.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,12 +44,13 @@ _version: ColumnElement[str] = literal_column("version")
 _words: ColumnElement[str] = literal_column("words")
 _english: ColumnElement[str] = literal_column("'english'")
 _score: ColumnElement[float] = literal_column("-bm25(chunk_words)")
-#: What a search may cost on SQLite, in microseconds, and about what FTS5 takes for each chunk that
-#: holds a word: to count it, and to rank it if it is where one looks. Measured; see decision 40.
-BUDGET, TO_COUNT, TO_RANK = 20_000, 0.14, 1.5
-#: Chunks that are looked at by themselves, some 25 microseconds each: of a few documents all, of
-#: a collection the best by the rarest words.
-FEW, BEST = 1_000, 250
+#: What ranking may cost on SQLite, in microseconds; what FTS5 takes for each chunk that holds a
+#: word, to count it, and to rank it if it is where one looks; and what weighing a chunk takes.
+#: Measured; see decision 40.
+BUDGET, TO_COUNT, TO_RANK, TO_WEIGH = 10_000, 0.2, 2.5, 50
+#: Chunks that are weighed by themselves: of a few documents all, of a collection the best by its
+#: rarest words.
+FEW, BEST = 1_000, 150
 #: A collection with more of the index than this is sorted out after ranking.
 MOST_OF_IT = 0.2
 
@@ -126,32 +128,33 @@ class _Look:
         return self._rows(best)
 
     def sqlite(self, asked: Sequence[str]) -> Iterable[tuple[str, float]]:
-        """Ranked by BM25, of which as much is computed as the budget allows."""
+        """Ranked by BM25: all of it in the cheaper of two ways, or as far as the budget allows."""
         known = frequencies(self._session, asked)
         if not known.of:
             return []
         place, chunks = self._place(known.chunks)
-        share = min(1.0, chunks / known.chunks)
-        budget = round(BUDGET / (TO_COUNT + TO_RANK * share))
-        if known.total <= budget:
+        each = TO_COUNT + TO_RANK * min(1.0, chunks / known.chunks)
+        weighing = chunks * TO_WEIGH if chunks <= FEW else math.inf
+        if known.total * each <= min(BUDGET, weighing):
             return self._rows(self._matched(place, known.of, _score).limit(self._limit))
         if chunks <= FEW:
             seen = self._matched(place, known.of, _words).order_by(None)
         else:
-            seen = self._matched(place, known.affordable(budget), _words).limit(BEST)
+            rarest = known.affordable(round(BUDGET / 2 / each))
+            seen = self._matched(place, rarest, _words).limit(BEST)
         rarities = {word: known.rarity(word) for word in known.of}
         return weighed(self._rows(seen), rarities)[: self._limit]
 
     def _place(self, everywhere: int) -> tuple[str, int]:
         """What to match beside the words, and how many chunks are there."""
-        column, names = "version", self._part.version_ids
-        if not names:
-            column, names = "scope", (self._scope,)
-        chunks = frequencies(self._session, names, column).total
-        if column == "scope" and chunks > MOST_OF_IT * everywhere:
+        if versions := self._part.version_ids:
+            theirs = select(func.count()).where(ChunkRow.version_id.in_(versions))
+            return f"version : ({_either(versions)}) AND ", self._session.scalar(theirs) or 0
+        chunks = frequencies(self._session, (self._scope,), "scope").total
+        if chunks > MOST_OF_IT * everywhere:
             self._only.append(_scope == self._scope)
             return "", chunks
-        return f"{column} : ({_either(names)}) AND ", chunks
+        return f'scope : "{self._scope}" AND ', chunks
 
     def _matched(self, place: str, words: Iterable[str], shown: Any) -> "Select[Any]":
         query = text("chunk_words MATCH :query").bindparams(

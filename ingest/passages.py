@@ -107,7 +107,9 @@ def candidates(
     if scope.only.pages is not None:
         wanted = wanted.where(ChunkRow.page.between(*scope.only.pages))
     rows = session.execute(wanted).all()
-    allowed = _documents(session, scope, {version for _, version, _ in rows})
+    current = DocumentRow.current_version_id
+    own = select(current).where(current.in_({row[1] for row in rows}), *within(scope))
+    allowed = set(session.scalars(own))
     return [
         Candidate(chunk_id, version, page, similar.get(chunk_id), by_words.get(chunk_id))
         for chunk_id, version, page in rows

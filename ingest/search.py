@@ -41,8 +41,8 @@ from ingest.vectors import Hit, VectorIndex
 
 #: Asked of each index; more than anybody wants, because fusion reorders and SQL drops some.
 DEPTH = 100
-#: Documents that an index is asked for by their versions; if a filter lets more through, so many of
-#: the nearest in the whole collection are asked for, and SQL keeps those of its documents.
+#: Documents that an index is asked for by their versions; if a filter lets more through, or pages
+#: of all, so many of the nearest in the whole collection are asked for, and SQL keeps what fits.
 MOST_NAMED, NEAREST = 200, 1_000
 #: Passages that are found for each that is shown: most a better one can take in are two.
 TAKEN_IN = 3
@@ -206,7 +206,7 @@ def _nearest(dense: _Dense, vector: Any, part: Part) -> list[Hit]:
         few = among_few(session, dense.generation_id, part, vector, DEPTH)
     if few is not None:
         return few
-    depth = NEAREST if part.only.narrows else DEPTH
+    depth = NEAREST if part.unnamed else DEPTH
     return dense.index.search(dense.generation_id, vector, depth, part)
 
 

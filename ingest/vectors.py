@@ -190,13 +190,13 @@ def _connect(url: httpx.URL) -> Any:
 
 
 def _narrowed(part: Part) -> Any:
-    wanted: list[dict[str, Any]] = []
-    if part.version_ids:
-        wanted.append({"version_id": {"$in": list(part.version_ids)}})
-    if part.pages is not None:
-        first, last = part.pages
-        wanted += [{"page": {"$gte": first}}, {"page": {"$lte": last}}]
-    return {"$and": wanted} if len(wanted) > 1 else next(iter(wanted), None)
+    if not part.version_ids:
+        return None  # of pages of a whole collection, Chroma would look at every entry
+    named = {"version_id": {"$in": list(part.version_ids)}}
+    if part.pages is None:
+        return named
+    first, last = part.pages
+    return {"$and": [named, {"page": {"$gte": first}}, {"page": {"$lte": last}}]}
 
 
 def _metadata(entry: Entry) -> dict[str, Any]:
