@@ -1,7 +1,8 @@
 """Text → vectors, by a sentence-transformers model on the CPU.
 
-The only module that imports `sentence_transformers`. Takes its turn at the process's compute
-budget for every batch, so that a question's answer never waits for a whole document.
+With `ingest.precision` the only module that imports `sentence_transformers`. Takes its turn at the
+process's compute budget for every batch, so that a question's answer never waits for a whole
+document.
 """
 
 import importlib.util
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 
+from ingest import precision
 from ingest.compute import compute
 from ingest.errors import EmbedderMissing
 from ingest.fingerprints import fingerprint
@@ -60,6 +62,11 @@ class Embedder:
         prompts = self._model.prompts
         return fingerprint(self._path, self.dimensions, LONGEST_TOKENS, prompts)
 
+    @cached_property
+    def _documents(self) -> SentenceTransformer:
+        """What embeds documents, found out when the first ones come."""
+        return precision.fastest(self._model)
+
     @property
     def former(self) -> str:
         """The fingerprint that versions before generations gave: by the folder's name."""
@@ -94,12 +101,8 @@ class Embedder:
             batch = order[begin : begin + BATCH]
             with compute.turn():
                 check()
-                vectors[batch] = self._model.encode_document(
-                    [texts[index] for index in batch],
-                    batch_size=BATCH,
-                    normalize_embeddings=True,
-                    show_progress_bar=False,
-                )
+                texts_of_batch = [texts[index] for index in batch]
+                vectors[batch] = precision.vectors_of(self._documents, texts_of_batch)
         return vectors
 
 

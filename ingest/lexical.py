@@ -3,7 +3,6 @@
 It lives in the same database and transaction as the chunks, so it can't disagree with them.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,14 +127,13 @@ class _Look:
         return self._rows(best)
 
     def sqlite(self, asked: Sequence[str]) -> Iterable[tuple[str, float]]:
-        """Ranked by BM25: all of it in the cheaper of two ways, or as far as the budget allows."""
+        """Ranked by BM25: of few chunks in the cheaper of two ways, else as the budget allows."""
         known = frequencies(self._session, asked)
         if not known.of:
             return []
         place, chunks = self._place(known.chunks)
         each = TO_COUNT + TO_RANK * min(1.0, chunks / known.chunks)
-        weighing = chunks * TO_WEIGH if chunks <= FEW else math.inf
-        if known.total * each <= min(BUDGET, weighing):
+        if known.total * each <= (chunks * TO_WEIGH if chunks <= FEW else BUDGET):
             return self._rows(self._matched(place, known.of, _score).limit(self._limit))
         if chunks <= FEW:
             seen = self._matched(place, known.of, _words).order_by(None)

@@ -42,11 +42,11 @@ def server(folder: Path) -> Iterator[str]:
         _run([*control, "-m", "immediate", "stop"], folder)
 
 
-def new_database(url: str, name: str) -> str:
-    """The URL of a fresh database of the server."""
+def new_database(url: str, name: str, like: str = "template1") -> str:
+    """The URL of a fresh database of the server, a copy of another."""
     engine = create_engine(f"{url}/postgres", isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
+        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{like}"'))
     engine.dispose()
     return f"{url}/{name}"
 

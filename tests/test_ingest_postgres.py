@@ -17,6 +17,8 @@ from test_workers_filters import *  # noqa: F403 - the same tests
 
 from ingest import database
 
+MIGRATED = "migrated"  #: a database with the schema, which others are copied from
+
 pytestmark = [
     pytest.mark.skipif(programs() is None, reason="Postgres is not installed"),
     pytest.mark.usefixtures("migrated"),
@@ -30,7 +32,12 @@ def postgres() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="lectern-postgres-"))
     folder.chmod(0o755)
     try:
-        with server(folder) as url:
+        with server(folder) as url, pytest.MonkeyPatch.context() as patch:
+            empty = database.connect(new_database(url, MIGRATED))
+            patch.setattr(database, "engine", lambda: empty)
+            database.migrate()
+            empty.dispose()
+            patch.undo()
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -40,14 +47,6 @@ def postgres() -> Iterator[str]:
 def data_folder(
     data_folder: Path, postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """An empty database on the server."""
-    monkeypatch.setenv("LECTERN_DATABASE_URL", new_database(postgres, tmp_path.name))
+    """A database on the server with nothing but the schema."""
+    monkeypatch.setenv("LECTERN_DATABASE_URL", new_database(postgres, tmp_path.name, MIGRATED))
     return data_folder
-
-
-@pytest.fixture
-def migrated(data_folder: Path) -> Iterator[Path]:
-    """With the schema in it."""
-    database.migrate()
-    yield data_folder
-    database.engine().dispose()

@@ -22,7 +22,7 @@ import ingest.settings
 import workers.settings
 from benchmarks.errors import PeerMissing
 from benchmarks.evaluation.layouts import Place, Set, Source
-from benchmarks.servers import free_port
+from benchmarks.servers import LEASH, free_port
 from ingest import database, library
 from ingest.blobs import Intake
 from ingest.embed import Embedder
@@ -99,7 +99,7 @@ def chroma(folder: Path) -> Iterator[str]:
     program = Path(sys.executable).with_name("chroma")
     command = [str(program), "run", "--host", "127.0.0.1", f"--port={port}", f"--path={folder}"]
     process = subprocess.Popen(
-        command,
+        [sys.executable, str(LEASH), str(os.getpid()), *command],
         env={**os.environ, "ANONYMIZED_TELEMETRY": "False"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -26,7 +26,8 @@ export function startViewer() {
 
 /** Open the span that the page's address names; resolves to its document, if it can be shown. */
 export async function openAddress() {
-  const span = spanOf(location.hash);
+  const { hash } = location;
+  const span = spanOf(hash);
   if (!span) return close();
   const { document_id: id, page, version_id } = span;
   let opened;
@@ -38,7 +39,7 @@ export async function openAddress() {
     if (!(error instanceof ApiError)) throw error;
     opened = { span, error };
   }
-  if (spanOf(location.hash)?.document_id !== id) return null; // another one was asked for since
+  if (location.hash !== hash) return null; // another one was asked for since
   shown = opened;
   tell("pane", "source");
   draw();
