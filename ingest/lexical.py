@@ -43,10 +43,12 @@ _version: ColumnElement[str] = literal_column("version")
 _words: ColumnElement[str] = literal_column("words")
 _english: ColumnElement[str] = literal_column("'english'")
 _score: ColumnElement[float] = literal_column("-bm25(chunk_words)")
-#: What ranking may cost on SQLite, in microseconds; what FTS5 takes for each chunk that holds a
-#: word, to count it, and to rank it if it is where one looks; and what weighing a chunk takes.
-#: Measured; see decision 40.
-BUDGET, TO_COUNT, TO_RANK, TO_WEIGH = 10_000, 0.2, 2.5, 50
+#: What ranking may cost on SQLite, in microseconds: in a collection, and in documents that are
+#: named, whose pages are told apart by common words.
+BUDGET, BUDGET_NAMED = 10_000, 30_000
+#: What FTS5 takes for each chunk that holds a word: to count it, and to rank it if it is where one
+#: looks; and what weighing a chunk takes. Measured; see decision 40.
+TO_COUNT, TO_RANK, TO_WEIGH = 0.2, 2.5, 50
 #: Chunks that are weighed by themselves: of a few documents all, of a collection the best by its
 #: rarest words.
 FEW, BEST = 1_000, 150
@@ -133,12 +135,13 @@ class _Look:
             return []
         place, chunks = self._place(known.chunks)
         each = TO_COUNT + TO_RANK * min(1.0, chunks / known.chunks)
-        if known.total * each <= (chunks * TO_WEIGH if chunks <= FEW else BUDGET):
+        budget = BUDGET_NAMED if self._part.version_ids else BUDGET
+        if known.total * each <= (chunks * TO_WEIGH if chunks <= FEW else budget):
             return self._rows(self._matched(place, known.of, _score).limit(self._limit))
         if chunks <= FEW:
             seen = self._matched(place, known.of, _words).order_by(None)
         else:
-            rarest = known.affordable(round(BUDGET / 2 / each))
+            rarest = known.affordable(round(budget / 2 / each))
             seen = self._matched(place, rarest, _words).limit(BEST)
         rarities = {word: known.rarity(word) for word in known.of}
         return weighed(self._rows(seen), rarities)[: self._limit]
