@@ -7,6 +7,7 @@ document.
 
 import importlib.util
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -44,6 +45,8 @@ class Embedder:
         self._model = SentenceTransformer(str(path), device="cpu", local_files_only=True)
         self._model.max_seq_length = LONGEST_TOKENS
         self._model.eval()
+        # OpenMP and malloc keep threads and memory for each thread that ever computes; one does.
+        self._thread = ThreadPoolExecutor(1, "embedder")
         # Its own: embedding sets padding on the model's, counting takes it away again.
         self._tokenizer: Any = deepcopy(self._model.tokenizer)
         self.embed_question = lru_cache(QUESTIONS_KEPT)(self._embed_question)
@@ -85,9 +88,9 @@ class Embedder:
     def _embed_question(self, text: str) -> Any:
         """A unit vector, float32, with the prompt the model wants before questions."""
         with compute.turn(urgent=True):
-            return self._model.encode_query(
-                text, normalize_embeddings=True, show_progress_bar=False
-            )
+            return self._thread.submit(
+                self._model.encode_query, text, normalize_embeddings=True, show_progress_bar=False
+            ).result()
 
     def embed(self, texts: list[str], check: Callable[[], None] = go_on) -> Any:
         """Unit vectors, float32, shape (texts, dimensions), in the order of `texts`.
@@ -101,9 +104,12 @@ class Embedder:
             batch = order[begin : begin + BATCH]
             with compute.turn():
                 check()
-                texts_of_batch = [texts[index] for index in batch]
-                vectors[batch] = precision.vectors_of(self._documents, texts_of_batch)
+                part = [texts[index] for index in batch]
+                vectors[batch] = self._thread.submit(self._vectors_of, part).result()
         return vectors
+
+    def _vectors_of(self, texts: list[str]) -> Any:
+        return precision.vectors_of(self._documents, texts)
 
 
 def bundled() -> Path:
