@@ -34,9 +34,7 @@ def among_few(
     wanted = wanted.where(ChunkRow.version_id.in_(part.version_ids))
     if part.pages is not None:
         wanted = wanted.where(ChunkRow.page.between(*part.pages))
-    there: Sequence[tuple[str, bytes | None]] = (
-        session.execute(wanted.limit(FEW + 1)).tuples().all()
-    )
+    there: Sequence[tuple[str, bytes | None]] = session.execute(wanted.limit(FEW + 1)).all()
     if len(there) > FEW:
         return None
     embedded = [(chunk_id, blob) for chunk_id, blob in there if blob is not None]
