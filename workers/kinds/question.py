@@ -19,6 +19,7 @@ from ingest.passages import Found, Scope, openings
 from ingest.search import find
 from workers import citations, conversations, prompts, steps, usage, writing
 from workers.documents import tongue_of_question
+from workers.errors import Cancelled
 from workers.followups import leans
 from workers.jobs import Job, Step
 from workers.kinds.asking import (
@@ -117,9 +118,7 @@ def answer(work: Work) -> Output:
 
     written = writing.write(work, asked.prompt, asked.given, asked.limits, tell)
     reply = _reply(work, written.text, asked.evidence, _refusal(work.job))
-    with work.write():  # LeaseLost, if a document was deleted; a deletion now waits until it's told
-        for citation in reply["citations"]:
-            work.tell("citation", citation)
+    _tell_citations(work, reply["citations"])
     return Output(
         {
             **reply,
@@ -128,6 +127,15 @@ def answer(work: Work) -> Output:
             "answer_ms": written.total_ms,
         }
     )
+
+
+def _tell_citations(work: Work, told: Sequence[dict[str, Any]]) -> None:
+    """Holding what a deletion must hold to cancel the job, so that it comes before or after."""
+    with work.write() as session:
+        if steps.held_job(session, work.step).cancel_requested_at is not None:
+            raise Cancelled
+        for citation in told:
+            work.tell("citation", citation)
 
 
 def _refusal(job: Job) -> str:
