@@ -32,12 +32,12 @@ def postgres() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="lectern-postgres-"))
     folder.chmod(0o755)
     try:
-        with server(folder) as url, pytest.MonkeyPatch.context() as patch:
+        with server(folder) as url:
             empty = database.connect(new_database(url, MIGRATED))
-            patch.setattr(database, "engine", lambda: empty)
-            database.migrate()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(database, "engine", lambda: empty)
+                database.migrate()
             empty.dispose()
-            patch.undo()
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)

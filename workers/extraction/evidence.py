@@ -96,7 +96,7 @@ class Section:
             for quote in judged(about, holding.values(), self._passages, self._embedder)
         }
         sought = stems_of(about)
-        lines = {at: Line(sought, place.text) for at, place in holding.items()}
+        lines = {at: Line(sought, holding[at].text) for at in scores}
         rated = [
             (scores[at] + lines[at].nearness(value.span), value.value)
             for place, value in values
