@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from ingest.database import reading
@@ -55,6 +55,27 @@ def passages_of(document_id: str) -> list[Found]:
             _found(_unscored(chunk), chunk, text, document)
             for chunk, text, document in session.execute(query)
         ]
+
+
+def page_mates(session: Session, found: Sequence[Found]) -> list[Found]:
+    """Every passage of the pages that passages were found on, page by page as they were found.
+
+    Those that were not found themselves score nothing.
+    """
+    pages = dict.fromkeys((one.version_id, one.page) for one in found)
+    if not pages:
+        return []
+    own = {one.chunk_id: one for one in found}
+    on_page = (
+        and_(ChunkRow.version_id == version, ChunkRow.page == page) for version, page in pages
+    )
+    rows = session.execute(_ready_passages().where(or_(*on_page)).order_by(ChunkRow.ordinal))
+    order = {page: number for number, page in enumerate(pages)}
+    mates = [
+        own.get(chunk.id) or _found(_unscored(chunk), chunk, text, document)
+        for chunk, text, document in rows
+    ]
+    return sorted(mates, key=lambda mate: order[mate.version_id, mate.page])
 
 
 def openings(session: Session, version_ids: Iterable[str], characters: int) -> list[str]:

@@ -90,9 +90,17 @@ def test_a_title_is_no_sentence() -> None:
     assert all(not place.text.startswith("Alder Road\n") for place in places_of(passage(ALDER)))
 
 
+def test_titles_of_markdown_are_no_sentences_either() -> None:
+    text = "# Incidents\n\n## Alder Road\n\nA trunk main broke. It was mended."
+    first, *_ = places_of(passage(text))
+    assert first.text == "A trunk main broke."
+    alone = "## Alder Road"
+    assert [place.text for place in places_of(passage(alone))] == [alone]
+
+
 def test_a_quote_is_its_own_proof() -> None:
     place = next(iter(places_of(passage(ALDER))))
-    proof = quoted(place)
+    proof = quoted([place])
     assert proof.text == proof.citations[0].quote
     assert proof.carried == 1.0
 

@@ -40,7 +40,7 @@ def of(document: str, text: str) -> Found:
 
 def test_an_answer_names_who_says_otherwise() -> None:
     ours, theirs = of("doc_a", CAP), of("doc_b", OTHERWISE)
-    for proof in (prove(CAP, [ours, theirs]), quoted(Place(ours, 0, len(CAP)), [ours, theirs])):
+    for proof in (prove(CAP, [ours, theirs]), quoted([Place(ours, 0, len(CAP))], [ours, theirs])):
         (sentence,) = proof.sentences
         cited = {each.id: each.document_id for each in proof.citations}
         assert [cited[each] for each in sentence.citations] == ["doc_a"]

@@ -220,7 +220,7 @@ def test_the_conversation_goes_with_the_document(office: Office, collection: str
 def test_a_question_without_support_is_refused_by_a_small_model_alone(
     collection: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("EVIDENCE", "NEAR", "QUOTABLE", "SURELY"):  # the fake vectors are never far apart
+    for name in ("EVIDENCE", "NEAR", "SURELY"):  # the fake vectors are never far apart
         monkeypatch.setattr(question, name, 0.9)
     office = Office(engine=MemoryEngine())
     document = read(office, collection, LEAVE)

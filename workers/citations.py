@@ -15,6 +15,7 @@ from difflib import SequenceMatcher
 from typing import Any, TypeVar
 
 from ingest.passages import Found
+from ingest.split import SEPARATOR
 from workers.disputes import dispute
 from workers.orders import gives_orders
 from workers.sentences import sentence_spans
@@ -28,6 +29,7 @@ LENGTH_LOSS = 0.01  #: for each token of the source: of two that carry it, the s
 EXCERPT = 240  #: characters of a passage that is only near
 NEIGHBOURS = 3  #: sentences that may carry one sentence together
 T = TypeVar("T")
+BEFORE_TITLE = "# \n"  #: of Markdown, and between a title and the next
 MARKER = re.compile(r"\s*[\[【]\s*\d{1,3}(?:\s*[,，]\s*\d{1,3})*\s*[\]】]")
 
 
@@ -207,12 +209,14 @@ def _may_carry(held: Tokens, sentences: Sequence[Tokens]) -> bool:
 
 
 def _title_length(passage: Found) -> int:
-    """Length of the heading that the passage's text begins with: a title is no sentence."""
-    title = passage.heading.rsplit(" › ", 1)[-1]
-    if not title or not passage.text.startswith(title):
-        return 0
-    rest = passage.text[len(title) :]
-    return len(title) + len(rest) - len(rest.lstrip()) if rest.strip() else 0
+    """Length of the headings that the passage's text begins with: a title is no sentence."""
+    text, end = passage.text, 0
+    for title in passage.heading.split(SEPARATOR):
+        begin = end + len(text[end:]) - len(text[end:].lstrip(BEFORE_TITLE))
+        if title and text.startswith(title, begin):
+            end = begin + len(title)
+    rest = text[end:]
+    return end + len(rest) - len(rest.lstrip()) if rest.strip() else 0
 
 
 def _coverage(wanted: tuple[str, ...], held: tuple[str, ...]) -> float:
@@ -227,13 +231,18 @@ def _in_order(wanted: tuple[str, ...], held: tuple[str, ...]) -> float:
     return sum(block.size for block in blocks) / len(wanted)
 
 
-def quoted(place: Place, evidence: Sequence[Found] = ()) -> Proof:
-    """An answer that is nothing but the words at `place`; `evidence` may say otherwise."""
+def quoted(places: Sequence[Place], evidence: Sequence[Found] = ()) -> Proof:
+    """An answer that is nothing but the words at `places`; `evidence` may say otherwise."""
     made: list[Citation] = []
-    citation = _cite(place, made)
-    places = [(each, tokens_of(each.text)) for passage in evidence for each in places_of(passage)]
-    others = tuple(_cite(other, made).id for other in _otherwise(place, places))
-    return Proof(place.text, (Sentence(place.text, True, (citation.id,), others),), tuple(made))
+    own = [_cite(place, made).id for place in places]
+    held = [(each, tokens_of(each.text)) for passage in evidence for each in places_of(passage)]
+    sentences = tuple(
+        Sentence(
+            place.text, True, (number,), tuple(_cite(it, made).id for it in _otherwise(place, held))
+        )
+        for number, place in zip(own, places, strict=True)
+    )
+    return Proof("\n".join(place.text for place in places), sentences, tuple(made))
 
 
 def excerpt(passage: Found) -> dict[str, Any]:

@@ -1,14 +1,16 @@
-"""Names that a question speaks of and its evidence does not know.
+"""Names and years that a question speaks of and its evidence does not know.
 
 A question about one company, asked of another's report, finds pages that say what was asked, of
-the wrong one. Words and vectors are as near as can be; only the name is missing.
+the wrong one. Words and vectors are as near as can be; only the name is missing. So it is with the
+accounts of a year, asked of another year's report.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from ingest.accounting import without_terms
-from ingest.query import SHAPING, spelled_out
+from ingest.query import SHAPING, spelled_out, understand
 from ingest.words import STOP
 
 LONGEST_ABBREVIATION = 6
@@ -21,6 +23,8 @@ GENERIC = frozenset(
 )
 _TOKEN = re.compile(r"[^\W_][\w&’'.-]*|[.?!:]")
 _SENTENCE_END = frozenset(".?!:")
+_YEAR = re.compile(r"(?<![\d.,])(?:19|20)\d\d(?![\d%]|[.,]\d)")
+_REPUBLIC = re.compile(r"民[國国]\s*(\d{2,3})(?!\d)|(?<!\d)(1[0-2]\d)\s*年")
 _LETTERS = re.compile(r"[^\W_]+")
 
 
@@ -35,6 +39,22 @@ def only_strangers(question: str, evidence: Iterable[str], documents: Iterable[s
     told = " ".join(evidence)
     titles = [_joined(title) for title in documents]
     return not any(_is_known(name, told, titles) for name in names)
+
+
+def other_years(question: str, evidence: Iterable[str]) -> bool:
+    """Whether it asks for accounts of years of which the evidence, which names some, names none.
+
+    Whatever is no figure of a year's accounts, a rule above all, may well hold in others.
+    """
+    asked, known = _years(question), _years(" ".join(evidence))
+    return bool(understand(question).cue and asked and known) and asked.isdisjoint(known)
+
+
+def _years(text: str) -> frozenset[str]:
+    """The years it names, by the common era; Taiwan counts from 1912."""
+    folded = unicodedata.normalize("NFKC", text)
+    counted = (int(after or alone) for after, alone in _REPUBLIC.findall(folded))
+    return frozenset(_YEAR.findall(spelled_out(folded))) | {str(1911 + year) for year in counted}
 
 
 def names_of(question: str) -> Iterator[tuple[str, ...]]:

@@ -16,6 +16,7 @@ from ingest.database import reading
 from ingest.errors import LecternError
 from ingest.filters import Filter
 from ingest.passages import Found, Scope, openings
+from ingest.query import understand
 from ingest.search import find
 from workers import citations, conversations, prompts, steps, usage, writing
 from workers.documents import tongue_of_question
@@ -29,19 +30,18 @@ from workers.kinds.asking import (
     turn_before,
     whole_document,
 )
-from workers.relevance import Quote, best_quote
-from workers.strangers import names_of, only_strangers
+from workers.quotes import Quoted, best_quoted
+from workers.strangers import names_of, only_strangers, other_years
 from workers.work import Kind, NewStep, Output, Plan, Progress, Work
 
 PASSAGES = 12  #: asked of the search
 NEAREST = 3  #: shown with a refusal
-#: Below this score of the best sentence, and without a passage so near by its vector, nothing is
-#: worth a prompt (measured on questions that the documents answer and on questions that they do
-#: not; see docs/decisions/0006-evidence.md).
-EVIDENCE, NEAR = 0.22, 0.5
-#: And above this the sentence may stand as the answer itself: soon, where a small model's words
-#: hardly ever can; and where a larger one's can't be proved, only if it is surely an answer.
-QUOTABLE, SURELY = 0.24, 0.45
+#: Surety below which nothing is quoted, nor worth a prompt without a passage so near by its vector
+#: (measured on questions that the documents answer and on questions that they do not; see
+#: docs/decisions/0006-evidence.md).
+EVIDENCE, NEAR = 0.2, 0.5
+#: Where a larger model's words can't be proved, only what scores so much stands in their place.
+SURELY = 0.45
 OPENING = 2_500  #: characters of a document's first page that may know a name
 CARRIED = 0.5  #: share of the model's sentences that the evidence must carry
 
@@ -56,29 +56,30 @@ def retrieve(work: Work) -> Output:
     scope = Scope(str(work.job.collection_id), work.job.document_id, only)
     findings = find(scope, query, PASSAGES, work.tools.embedders, work.tools.index)
     sources = _still_there(work, findings.passages[:SOURCES])
-    quote = best_quote(query, sources, work.tools.embedder)
-    best = quote.score if quote else 0.0
+    quote = best_quoted(query, sources, work.tools.embedder)
     stranger = _about_strangers(query, findings.passages)
-    if quote is not None and best >= QUOTABLE and not stranger:
-        (citation,) = citations.quoted(quote.place).citations
-        work.tell("quote", asdict(citation))  # seconds before the model's first word
+    sure = quote if quote is not None and quote.surety >= EVIDENCE and not stranger else None
+    if sure is not None:
+        first, *_ = citations.quoted(sure.places).citations
+        work.tell("quote", asdict(first))  # seconds before the model's first word
     # A document that a larger model reads whole is evidence enough; whether it carries the answer
     # is seen afterwards.
     whole = whole_document(work) is not None
     believed = whole and not work.tools.language.small
     near = max((source.similarity or 0.0 for source in sources), default=0.0)
+    passages = list(dict.fromkeys([*sources, *(sure.passages if sure else ())]))
     return Output(
         {
-            "passages": [source.public() for source in sources],
-            "quote": _noted(quote, sources),
+            "passages": [passage.public() for passage in passages],
+            "quote": _noted(sure, passages) if sure else None,
             "searched": {
                 **findings.searched,
                 "passages": len(findings.passages),
-                "best_score": best,
+                "best_score": quote.score if quote else 0.0,
                 "strangers": stranger,
                 "whole": whole,
             },
-            "enough": (believed or best >= EVIDENCE or near >= NEAR) and not stranger,
+            "enough": (believed or sure is not None or near >= NEAR) and not stranger,
             "timings": findings.timings,
             "retrieve_ms": round(1e3 * (time.monotonic() - began)),
         }
@@ -86,22 +87,23 @@ def retrieve(work: Work) -> Output:
 
 
 def _about_strangers(question: str, passages: Sequence[Found]) -> bool:
-    """Whether whoever the question names is unknown to all that was found."""
-    if not any(names_of(question)):
+    """Whether whoever the question names, or each year, is unknown to all that was found."""
+    if not any(names_of(question)) and not understand(question).cue:
         return False
     with reading() as session:
         beginnings = openings(session, (one.version_id for one in passages), OPENING)
-    told = [f"{one.heading} {one.text}" for one in passages]
-    return only_strangers(question, [*told, *beginnings], [one.document_name for one in passages])
+    told = [*(f"{one.heading} {one.text}" for one in passages), *beginnings]
+    names = [one.document_name for one in passages]
+    return only_strangers(question, told, names) or other_years(question, [*told, *names])
 
 
-def _noted(quote: Quote | None, sources: Sequence[Found]) -> dict[str, Any] | None:
-    """The best sentence of the evidence, for the answer step."""
-    if quote is None or quote.score < QUOTABLE:
-        return None
-    place = quote.place
-    found = {"passage": sources.index(place.passage), "start": place.start, "end": place.end}
-    return {**found, "score": quote.score}
+def _noted(quote: Quoted, passages: Sequence[Found]) -> dict[str, Any]:
+    """What of the evidence answers best, for the answer step."""
+    places = [
+        {"passage": passages.index(one.passage), "start": one.start, "end": one.end}
+        for one in quote.places
+    ]
+    return {"places": places, "score": quote.score}
 
 
 def answer(work: Work) -> Output:
@@ -145,7 +147,7 @@ def _refusal(job: Job) -> str:
 def _reply(work: Work, text: str, sources: list[Found], refusal: str) -> dict[str, Any]:
     """The model's words if the evidence carries them, else the evidence's own, else a refusal."""
     small = work.tools.language.small
-    best = _best_place(work.step.input, QUOTABLE if small else SURELY)
+    best = _best_places(work.step.input, 0.0 if small else SURELY)
     body = citations.without_markers(text)
     refusing = not body or body.startswith(refusal)
     if refusing and not small:
@@ -153,23 +155,26 @@ def _reply(work: Work, text: str, sources: list[Found], refusal: str) -> dict[st
     proof = citations.prove("" if refusing else body, sources)
     if proof.carried >= CARRIED and not small:
         return _answered("written", body, proof, None)
-    if proof.carried >= CARRIED and best is not None and proof.cites(best):
+    if proof.carried >= CARRIED and best and all(map(proof.cites, best)):
         # What a small model adds of its own is invented, mostly.
         return _answered("written", proof.only_carried().text, proof.only_carried(), body)
     draft = None if refusing else body
-    if best is None:
+    if not best:
         return refused(refusal, draft)
-    return _answered("quoted", best.text, citations.quoted(best, sources), draft)
+    quoted = citations.quoted(best, sources)
+    return _answered("quoted", quoted.text, quoted, draft)
 
 
-def _best_place(given: dict[str, Any], least: float) -> citations.Place | None:
-    """The sentence that the retrieve step found to answer best, if it scores enough."""
+def _best_places(given: dict[str, Any], least: float) -> list[citations.Place]:
+    """What the retrieve step found to answer best, if it scores enough."""
     quote = given["quote"]
     if quote is None or quote["score"] < least:
-        return None
-    return citations.Place(
-        Found(**given["passages"][quote["passage"]]), quote["start"], quote["end"]
-    )
+        return []
+    passages = given["passages"]
+    return [
+        citations.Place(Found(**passages[one["passage"]]), one["start"], one["end"])
+        for one in quote["places"]
+    ]
 
 
 def _answered(mode: str, body: str, proof: citations.Proof, draft: str | None) -> dict[str, Any]:
