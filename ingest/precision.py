@@ -6,16 +6,14 @@ and slow. Which it is here is not believed but tried, on made texts, once.
 
 import time
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import structlog
 import torch
 from sentence_transformers import SentenceTransformer
 
-CPUINFO = Path("/proc/cpuinfo")
-#: As the kernel calls the units, of x86 and of Arm.
-UNITS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
+from ingest.processor import multiplies_bfloat16
+
 #: Least cosine of a text's two vectors, and how much faster it must be to be worth a second model.
 AGREES, FASTER = 0.999, 1.2
 #: As long as chunks are, and different.
@@ -27,7 +25,7 @@ log = structlog.get_logger()
 
 def fastest(model: SentenceTransformer) -> SentenceTransformer:
     """The model to embed documents with: itself, or a copy in bfloat16."""
-    if not _has_units():
+    if not multiplies_bfloat16():
         return model
     half = deepcopy(model).to(torch.bfloat16)
     (exact, slow), (near, quick) = _tried(model), _tried(half)
@@ -56,12 +54,3 @@ def _tried(model: SentenceTransformer) -> tuple[Any, float]:
     began = time.perf_counter()
     vectors = vectors_of(model, PROBES)
     return vectors, time.perf_counter() - began
-
-
-def _has_units() -> bool:
-    try:
-        told = CPUINFO.read_text()
-    except OSError:  # not Linux
-        return False
-    lines = (line for line in told.splitlines() if line.startswith(("flags", "Features")))
-    return not UNITS.isdisjoint(next(lines, "").split())

@@ -8,7 +8,7 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from ingest import precision
+from ingest import precision, processor
 from ingest.embed import bundled
 
 
@@ -22,7 +22,7 @@ def units(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A processor that says it has them."""
     told = tmp_path / "cpuinfo"
     told.write_text("model name\t: made\nflags\t\t: fpu avx2 amx_bf16 amx_tile\n")
-    monkeypatch.setattr(precision, "CPUINFO", told)
+    monkeypatch.setattr(processor, "CPUINFO", told)
     return told
 
 

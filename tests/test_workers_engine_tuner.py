@@ -150,13 +150,25 @@ def test_stays_within_the_budget() -> None:
 def test_every_workload_of_a_knob_is_part_of_the_objective() -> None:
     machine = Topology((Node(0, tuple(Core((n, n + 8), 0) for n in range(8)), 0),), None)
     for quick in (True, False):
-        wanted = knobs(machine, quick=quick)
+        wanted = knobs(machine, quick=quick, bfloat16=quick)
         assert {name for knob in wanted for name in knob.workloads} <= set(WORK)
         assert {knob.name for knob in wanted} <= set(Profile.__dataclass_fields__)
     threads = next(knob for knob in wanted if knob.name == "threads")
     assert threads.values == (16, 8, 7, 6, 4)
-    limited = knobs(replace(machine, quota=2.5), quick=True)
+    limited = knobs(replace(machine, quota=2.5), quick=True, bfloat16=False)
     assert next(knob for knob in limited if knob.name == "threads").values == (2, 1)
+
+
+def test_bfloat16_is_tried_where_there_are_units_for_it() -> None:
+    machine = Topology((Node(0, (Core((0,), 0),), 0),), None)
+
+    def formats(*, quick: bool, bfloat16: bool) -> tuple[str, ...]:
+        wanted = knobs(machine, quick=quick, bfloat16=bfloat16)
+        return next(knob for knob in wanted if knob.name == "weights").values
+
+    assert formats(quick=True, bfloat16=False) == ("F16", "Q8_0")
+    assert formats(quick=True, bfloat16=True) == ("F16", "BF16", "Q8_0")
+    assert formats(quick=False, bfloat16=True) == ("F16", "BF16", "Q8_0", "shipped")
 
 
 def test_weights_are_locked_where_the_limit_allows(

@@ -29,7 +29,7 @@ def quantised(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return asked
 
 
-@pytest.mark.parametrize("form", ["Q8_0", "F16"])
+@pytest.mark.parametrize("form", ["Q8_0", "F16", "BF16"])
 def test_makes_the_wanted_format(tmp_path: Path, quantised: list[bytes], form: str) -> None:
     made = weights.chosen("", tmp_path, form)
     assert made.name == f"SmolLM2-135M-Instruct.{form}.gguf"

@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     kv_type: Literal["f16", "q8_0"] = Field(
         "f16", description="how KV is kept; q8_0 takes half the memory and prefills slower"
     )
-    weights: Literal["shipped", "Q8_0", "F16", "auto"] = Field(
+    weights: Literal["shipped", "Q8_0", "F16", "BF16", "auto"] = Field(
         "auto", description="format the bundled model is re-quantised to; auto: as measured"
     )
     tune: Literal["auto", "off"] = Field(

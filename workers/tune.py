@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 
 from ingest.errors import LecternError
+from ingest.processor import multiplies_bfloat16
 from ingest.settings import settings as ingest_settings
 from workers import homes
 from workers.engine import library, weights
@@ -76,7 +77,8 @@ def tune(settings: Settings, *, quick: bool, tell: Callable[[dict[str, Any]], No
 
     fixed = profiles.fixes(settings)
     start = replace(profiles.fallback(settings), **fixed)
-    tried = [knob for knob in knobs(topology(), quick=quick) if knob.name not in fixed]
+    every = knobs(topology(), quick=quick, bfloat16=multiplies_bfloat16())
+    tried = [knob for knob in every if knob.name not in fixed]
     for form in {value for knob in tried if knob.name == "weights" for value in knob.values}:
         hear("weights", f"making {form}")
         file(form)

@@ -8,15 +8,18 @@ from workers.engine.tuner import Knob
 WAITING = (None, "spin:10000", "passive")
 
 
-def knobs(machine: Topology, *, quick: bool) -> tuple[Knob, ...]:
-    """The knobs in the order they are settled in; `quick` leaves out what seldom matters."""
+def knobs(machine: Topology, *, quick: bool, bfloat16: bool) -> tuple[Knob, ...]:
+    """The knobs in the order they are settled in; `quick` leaves out what seldom matters.
+
+    `bfloat16`: the processor has units for it.
+    """
     every = ("prefill", "decode8", "question", "decode1")
-    formats = ("F16", "Q8_0") if quick else ("F16", "Q8_0", SHIPPED)
+    formats = ("F16", "BF16" if bfloat16 else None, "Q8_0", None if quick else SHIPPED)
     threads = _threads(machine)
     wanted = [
         # First, because what is measured afterwards suffers less from whoever else is busy.
         Knob("wait_policy", WAITING, ("decode8", "decode1", "crowded")),
-        Knob("weights", formats, every),
+        Knob("weights", tuple(filter(None, formats)), every),
         Knob("flash_attention", (False, True), ("question", "decode1")),
         Knob("batch_flash_attention", (False, True), ("prefill", "decode8")),
         Knob("threads", threads, ("decode1", "crowded")),

@@ -56,7 +56,7 @@ class Choice:
 class Profile:
     """Every knob of the engine, and the figures measured with them."""
 
-    weights: str  #: "shipped", "Q8_0" or "F16": what the bundled model is loaded as
+    weights: str  #: "shipped", "Q8_0", "F16" or "BF16": what the bundled model is loaded as
     threads: int  #: for a single row
     prefill_threads: int  #: for more rows
     ubatch_tokens: int

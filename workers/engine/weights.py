@@ -1,7 +1,8 @@
 """Which GGUF file to load: the operator's, or the bundled one in a faster format.
 
 The bundled model ships as Q4_1, which has no fast matrix kernel on x86. Q8_0 and F16 made from it
-prefill two and three times as fast and lose next to nothing; other 4-bit formats would round a
+prefill two and three times as fast and lose next to nothing, and so does BF16, faster still where
+the processor has units for it; other 4-bit formats would round a
 second time and cost 15 % perplexity (docs/decisions/0005-weight-format.md). What is made is
 compared with its source before it is used.
 """
@@ -19,7 +20,11 @@ from workers.engine import bundle, parts, quality
 from workers.errors import ModelUnusable
 
 SHIPPED, DEFAULT = "shipped", "Q8_0"
-FORMATS = {"Q8_0": llama.LLAMA_FTYPE_MOSTLY_Q8_0, "F16": llama.LLAMA_FTYPE_MOSTLY_F16}
+FORMATS = {
+    "Q8_0": llama.LLAMA_FTYPE_MOSTLY_Q8_0,
+    "F16": llama.LLAMA_FTYPE_MOSTLY_F16,
+    "BF16": llama.LLAMA_FTYPE_MOSTLY_BF16,
+}
 #: Mean KL divergence, nats per token, above which a re-quantised file is not used.
 MOST_LOST = 0.01
 
