@@ -171,9 +171,10 @@ def _best_places(given: dict[str, Any], least: float) -> list[citations.Place]:
     if quote is None or quote["score"] < least:
         return []
     passages = given["passages"]
+    places = quote.get("places", [quote])  # what a version before has queued is a place itself
     return [
         citations.Place(Found(**passages[one["passage"]]), one["start"], one["end"])
-        for one in quote["places"]
+        for one in places
     ]
 
 
