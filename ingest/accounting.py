@@ -21,13 +21,13 @@ INCOME = (
     "consolidated statements of income operations earnings revenues cost of sales "
     "operating income before income taxes net income per share diluted"
 )
-SHEET_ZH = "資產負債表 流動資產合計 流動負債合計"
-INCOME_ZH = "綜合損益表 營業收入 營業毛利 營業利益 本期淨利"
-MARGIN = "gross profit operating income net income net sales revenues cost of sales"
 CASH = (
     "consolidated statements of cash flows operating activities investing activities "
     "financing activities"
 )
+SHEET_ZH = "資產負債表 流動資產合計 流動負債合計"
+INCOME_ZH = "綜合損益表 營業收入 營業毛利 營業利益 本期淨利"
+MARGIN = "gross profit operating income net income net sales revenues cost of sales"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,22 +246,20 @@ TERMS = (
 
 def without_terms(question: str) -> str:
     """`question` without what it says in an accountant's words, abbreviations above all."""
-    for term in (*STATEMENTS, *TERMS):
-        question = term.asked.sub(" ", question)
-    return question
-
-
-def without_statements(question: str) -> str:
-    """`question` without the names of statements that it says a figure is on."""
-    for term in STATEMENTS:
-        question = term.asked.sub(" ", question)
-    return question
+    return _without(question, (*STATEMENTS, *TERMS))
 
 
 def lines_of(question: str) -> tuple[Line, ...]:
     """The lines of statements that a question about accounts is answered or computed from."""
-    asked = [one for one in TERMS if one.asked.search(without_statements(question))]
+    rest = _without(question, STATEMENTS)  # “the cash flow statement” asks for no cash flow
+    asked = [one for one in TERMS if one.asked.search(rest)]
     return tuple(dict.fromkeys(line for term in asked for line in term.lines))
+
+
+def _without(question: str, terms: Sequence[_Term]) -> str:
+    for term in terms:
+        question = term.asked.sub(" ", question)
+    return question
 
 
 def printed(question: str) -> str:
