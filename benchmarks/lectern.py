@@ -35,13 +35,13 @@ class Lectern:
 
     name = "Lectern"
 
-    def __init__(self, model: Path, folder: Path, *, compose: bool = False) -> None:
+    def __init__(self, model: Path, folder: Path, *, compose: bool = False, **changed: Any) -> None:
         """Load; states of prefixes are kept in `folder`.
 
         With `compose` evidence is joined from passages that were read apart: approximate.
         """
         library.quiet()
-        settings = Settings()
+        settings = Settings(**changed)
         source = model if model != models.lectern() else weights.source(settings.model)
         self._engine = Engine(model, settings, profile_for(settings, source), folder)
         self._chat = LecternChat(engine=self._engine)
@@ -88,6 +88,11 @@ class Lectern:
             return list(turns)
         order = self._engine.cheapest_order([_engine_message(turn) for turn in turns])
         return [*before, replace(last, shared=tuple(last.shared[each] for each in order))]
+
+    @property
+    def kept_bytes(self) -> int:
+        """What the kept states of prefixes take in RAM."""
+        return self._engine.load().prefix_bytes
 
     def cpu_seconds(self) -> float:
         """See Peer. The engine lives in this process."""

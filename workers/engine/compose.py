@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from workers.engine import pages
 from workers.engine.model import Model
 
 HEAD = np.dtype([("magic", "<u4"), ("sequence", "<i4"), ("streams", "<u4")])
@@ -171,7 +172,7 @@ def pack(cells: Cells, head: Any) -> Any:
         ),
         bytes(4 * (int(head["streams"][0]) - 1)),
     ]
-    return np.frombuffer(b"".join(parts), np.uint8)
+    return pages.joined(parts)
 
 
 def _rows(raw: Any, place: int, layers: int, cells: int) -> tuple[Any, int]:

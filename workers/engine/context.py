@@ -12,6 +12,7 @@ from typing import Any
 import llama_cpp.llama_cpp as llama
 import numpy as np
 
+from workers.engine import pages
 from workers.engine.model import Model
 from workers.errors import EngineStopped, ModelUnusable
 
@@ -122,7 +123,7 @@ class Context:
     def save(self, sequence: int) -> Any:
         """The KV state of a sequence: uint8, one dimension."""
         size = llama.llama_state_seq_get_size(self.handle, sequence)
-        state = np.empty(size, np.uint8)
+        state = pages.empty(size)
         written = llama.llama_state_seq_get_data(
             self.handle, _pointer(state, ctypes.c_uint8), size, sequence
         )

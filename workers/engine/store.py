@@ -23,6 +23,8 @@ import numpy as np
 import psutil
 import structlog
 
+from workers.engine import pages
+
 MAGIC = b"LECTKV02"
 FIXED = 16  #: bytes in front of the head
 SUFFIX = ".kv"
@@ -83,7 +85,7 @@ class StateStore:
     def read(self, blob: Blob) -> Any | None:
         """The state (uint8), or None when it is gone or not what was written."""
         try:
-            raw = np.fromfile(self._folder / blob.name, np.uint8)
+            raw = pages.read(self._folder / blob.name)
         except OSError:
             return None
         state = raw[raw.size - blob.size :]
