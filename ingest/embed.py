@@ -1,8 +1,8 @@
 """Text → vectors, by a sentence-transformers model on the CPU.
 
-With `ingest.precision` the only module that imports `sentence_transformers`. Takes its turn at the
-process's compute budget for every batch, so that a question's answer never waits for a whole
-document.
+With `ingest.precision` and `ingest.reranker` the only one to import `sentence_transformers`. Takes
+its turn at the process's compute budget for every batch, so that a question's answer never waits
+for a whole document.
 """
 
 import importlib.util

@@ -278,6 +278,12 @@ class EmbedderMissing(LecternError):
     code = "embedder_missing"
 
 
+class RerankerMissing(LecternError):
+    """There is no reranker at {path}; see LECTERN_RERANKER."""
+
+    code = "reranker_missing"
+
+
 class EmbedderMismatch(LecternError):
     """The collection belongs to the embedder {expected}, which is not here any more; the one in use
     is {actual}. Reindex the collection first.

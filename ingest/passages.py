@@ -32,6 +32,7 @@ class Found:
     score: float  #: of both rankings, 0 … 1; only its order means something
     similarity: float | None  #: cosine, if the vectors found it
     words: float | None  #: lexical score, if the words found it
+    reranked: float | None = None  #: the cross-encoder's score, if there is one that has read it
 
     def public(self) -> dict[str, Any]:
         """The passage as the REST interface shows it."""

@@ -35,6 +35,7 @@ from ingest.lexical import WordHit
 from ingest.nearest import among_few
 from ingest.passages import Found, Scope
 from ingest.query import Query, understand
+from ingest.reranker import Reranker
 from ingest.surroundings import surrounded
 from ingest.tables import CollectionRow
 from ingest.vectors import Hit, VectorIndex
@@ -46,11 +47,22 @@ DEPTH = 100
 MOST_NAMED, NEAREST = 200, 1_000
 #: Passages that are found for each that is shown: most a better one can take in are two.
 TAKEN_IN = 3
+#: First of the ranking, that a reranker is given: in most searches the evidence is among them.
+RERANKED = 24
 #: A question with more unknown tokens than this has no meaningful vector.
 UNKNOWN_SHARE = 0.3
 #: Documents that are spoken of at least so much are searched on their own, but no more than these.
 SPOKEN_OF = 0.5
 MOST_SPOKEN_OF = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a search is done with."""
+
+    embedders: Embedders
+    index: VectorIndex
+    reranker: Reranker | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +95,10 @@ class _Places:
 
 
 def find(
-    scope: Scope, query: str, limit: int, embedders: Embedders, index: VectorIndex
+    scope: Scope,
+    query: str,
+    limit: int,
+    means: Means,
 ) -> Findings:
     """The `limit` best passages. Raises CollectionNotFound, DocumentNotFound."""
     clock = _Clock()
@@ -97,22 +112,29 @@ def find(
     similar: dict[str, float] = {}
     lacking: str | None = None
     try:
-        similar = _similar(places, asked, _dense(serving, embedders, index), clock)
+        similar = _similar(places, asked, _dense(serving, means), clock)
     except (IndexUnavailable, EmbedderMissing) as error:
         lacking = error.code if places.documents else None
     with reading() as session:
         there = passages.candidates(session, scope, similar, by_words)
-        best = fusion.ranked(there, places.favoured)[:limit]
-        found = tuple(passages.passages(session, scope, best))
+        depth = limit if means.reranker is None else max(limit, RERANKED)
+        best = fusion.ranked(there, places.favoured)[:depth]
+        found = list(passages.passages(session, scope, best))
     clock.lap("check_ms")
-    return Findings(found, places.documents, lacking, clock.laps)
+    if means.reranker is not None:
+        found = means.reranker.reordered(query, found)[:limit]
+        clock.lap("rerank_ms")
+    return Findings(tuple(found), places.documents, lacking, clock.laps)
 
 
 def find_surrounded(
-    scope: Scope, query: str, limit: int, embedders: Embedders, index: VectorIndex
+    scope: Scope,
+    query: str,
+    limit: int,
+    means: Means,
 ) -> Findings:
     """The `limit` best passages with their neighbours, for readers. Raises as `find`."""
-    findings = find(scope, query, TAKEN_IN * limit, embedders, index)
+    findings = find(scope, query, TAKEN_IN * limit, means)
     clock = _Clock()
     with reading() as session:
         shown = tuple(islice(surrounded(session, findings.passages), limit))
@@ -175,14 +197,14 @@ class _Dense:
     index: VectorIndex
 
 
-def _dense(serving: Generation | None, embedders: Embedders, index: VectorIndex) -> _Dense:
+def _dense(serving: Generation | None, means: Means) -> _Dense:
     """Raises IndexLost where nothing was ever embedded, EmbedderMissing."""
     if serving is None:
         raise IndexLost
-    embedder = embedders.of(serving)
+    embedder = means.embedders.of(serving)
     if embedder is None:
         raise EmbedderMissing(path=serving.folder or serving.name)
-    return _Dense(serving.id, embedder, index)
+    return _Dense(serving.id, embedder, means.index)
 
 
 def _similar(places: _Places, asked: Query, dense: _Dense, clock: "_Clock") -> dict[str, float]:

@@ -17,6 +17,8 @@ class Settings(BaseSettings):
     blob_url: str = Field("", description="fsspec URL of the originals; empty: data/blobs")
     chroma_url: str = Field("", description="Chroma server; empty: `up` starts one on loopback")
     embedder: str = Field("", description="sentence-transformers folder; empty: the bundled one")
+    reranker: str = Field("", description="folder of a cross-encoder; empty: none")
+    rerank_ms: int = Field(300, description="milliseconds of a search that it may take")
     chunk_tokens: int = Field(200, description="size of a chunk in the embedder's tokens")
     max_pages: int = Field(5_000, description="pages a document may have")
     max_characters: int = Field(30_000_000, description="characters a document may have")

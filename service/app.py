@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from service import errors
+from service import agents, errors
 from service.guard import Guard
 from service.metrics import Meter, Metrics
 from service.reference import page as reference
@@ -23,6 +23,7 @@ from service.routes import (
     conversations,
     documents,
     jobs,
+    openai,
     pages,
     schedules,
     state,
@@ -40,6 +41,7 @@ ROUTES = (
     pages,
     jobs,
     answers,
+    openai,
     conversations,
     schedules,
     webhooks,
@@ -78,6 +80,7 @@ def create_app() -> FastAPI:
     for module in ROUTES:
         app.include_router(module.router)
     reference.install(app)
+    agents.install(app)
     app.add_route("/", _front_page, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=WEB, check_dir=False), name="static")
     _describe_the_rest(app)
@@ -87,8 +90,9 @@ def create_app() -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.closing.clear()
-    yield
-    app.state.closing.set()
+    async with agents.serving(app):
+        yield
+        app.state.closing.set()
 
 
 async def _front_page(_request: object) -> FileResponse:

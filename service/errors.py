@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -187,6 +188,23 @@ def answer_to(error: LecternError) -> JSONResponse:
     return problem(status, error.code, str(error), retry)
 
 
+def invalid(error: RequestValidationError) -> JSONResponse:
+    """The problem document of a request that is not as described."""
+    faults = faults_of(error)
+    return problem(422, "invalid_request", "The request is not as described.", errors=faults)
+
+
+def faults_of(error: RequestValidationError | ValidationError) -> list[dict[str, Any]]:
+    """Where a request is not as described, and why.
+
+    What was sent is not sent back: it may be anything, and anything may read the answer.
+    """
+    return [
+        {"at": [str(part)[:100] for part in fault["loc"]], "message": str(fault["msg"])[:300]}
+        for fault in error.errors()[:20]
+    ]
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of `app` with a problem document."""
     app.add_exception_handler(LecternError, _named)
@@ -205,12 +223,7 @@ async def _named(_request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    # What was sent is not sent back: it may be anything, and anything may read the answer.
-    faults = [
-        {"at": [str(part)[:100] for part in fault["loc"]], "message": str(fault["msg"])[:300]}
-        for fault in error.errors()[:20]
-    ]
-    return problem(422, "invalid_request", "The request is not as described.", errors=faults)
+    return invalid(error)
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:

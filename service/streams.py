@@ -32,6 +32,7 @@ _LINE_ENDS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
 _STREAM_ID = re.compile(r"\d{1,20}(-\d{1,20})?")
 
 Happening = AsyncGenerator[Event | None, None]
+Pieces = AsyncGenerator[bytes, None]
 
 
 async def happening(job_id: str, after: str | None, closing: asyncio.Event) -> Happening:
@@ -69,7 +70,12 @@ async def outcome(request: Request, job: Job, closing: asyncio.Event) -> Job:
         waiting.result()
     finally:
         await _stop(waiting, gone)
-    ended = await run_in_threadpool(jobs.get, job.id)
+    return await succeeded(job.id)
+
+
+async def succeeded(job_id: str) -> Job:
+    """A job of which nothing more is heard. Raises JobUnsuccessful, ServiceStopping."""
+    ended = await run_in_threadpool(jobs.get, job_id)
     if not ended.finished:
         raise ServiceStopping
     if ended.status is not JobStatus.SUCCEEDED:
@@ -92,23 +98,33 @@ async def awaited(
         raise JobTimeout(kind=job.kind, seconds=f"{seconds:g}") from error
 
 
+async def told(events: Happening, first: Iterable[Event] = ()) -> Pieces:
+    """Events as they are sent, `first` before them."""
+    yield RETRY + b"".join(encoded(event) for event in first)
+    try:
+        async with aclosing(events):
+            async for event in events:
+                yield KEEP_ALIVE if event is None else encoded(event)
+    except LecternError as error:  # the status has been sent; only the stream can tell
+        failed = {"status": "failed", "code": error.code, "message": str(error)}
+        yield encoded(Event(None, "error", failed))
+
+
 class EventStream(Response):
-    """`text/event-stream` of what is happening, watched for a client that leaves."""
+    """`text/event-stream`, watched for a client that leaves."""
 
     media_type = "text/event-stream"
 
     def __init__(
         self,
-        events: Happening,
-        first: Iterable[Event] = (),
+        pieces: Pieces,
         on_leave: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        """Send `first`, then `events`; call `on_leave` when the client goes before the end."""
+        """Send the pieces; call `on_leave` when the client goes before the end."""
         # Proxies that collect an answer before they pass it on would hold a stream for ever.
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
-        self._events = events
-        self._first = first
+        self._pieces = pieces
         self._on_leave = on_leave
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
@@ -127,14 +143,9 @@ class EventStream(Response):
             await _stop(sending, gone)
 
     async def _send_all(self, send: Send) -> None:
-        async with aclosing(self._events) as events:
-            await _send_body(send, RETRY + b"".join(encoded(event) for event in self._first))
-            try:
-                async for event in events:
-                    await _send_body(send, KEEP_ALIVE if event is None else encoded(event))
-            except LecternError as error:  # the status has been sent; only the stream can tell
-                told = {"status": "failed", "code": error.code, "message": str(error)}
-                await _send_body(send, encoded(Event(None, "error", told)))
+        async with aclosing(self._pieces) as pieces:
+            async for piece in pieces:
+                await _send_body(send, piece)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

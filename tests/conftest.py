@@ -4,19 +4,24 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import httpx
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 from fleet import Fleet
+from serving import until
 
 import ingest.settings
 import service.settings
 import workers.settings
 from ingest import database
+from service.__main__ import Server
 from service.app import create_app
 from workers import events
 from workers.engine import library, profile, weights
@@ -132,6 +137,25 @@ def redis_url(redis_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("LECTERN_REDIS_URL", redis_server)
     forget_settings()
     return redis_server
+
+
+@pytest.fixture
+def live(redis_url: str, migrated: Path) -> Iterator[httpx.Client]:
+    """A client of the application behind a real server on a free port of loopback."""
+    app = create_app()
+    config = uvicorn.Config(
+        app, port=0, http="h11", log_level="warning", timeout_graceful_shutdown=5
+    )
+    server = Server(app, config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+        yield client
+    server.should_exit = True
+    thread.join(timeout=10)
+    assert not thread.is_alive()
 
 
 @pytest.fixture(scope="session")

@@ -110,12 +110,7 @@ def test_what_a_cover_says_is_a_name_too_and_its_document_comes_first() -> None:
     text = "{} Incorporated\nTrading symbol {}\nThe mains of the company were renewed in May."
     for name, symbol in (("one", "ABCD"), ("two", "NBWA"), ("three", "XYZX")):
         read(office, collection, pdf(text.format(name, symbol)), f"{name}.pdf")
-    found = find(
-        Scope(collection),
-        "When were the mains of NBWA renewed?",
-        3,
-        office.tools.embedders,
-        office.index,
-    )
+    question = "When were the mains of NBWA renewed?"
+    found = find(Scope(collection), question, 3, office.tools.means)
     assert found.passages[0].document_name == "two.pdf"
     assert len(found.passages) == 3  # the others are not shut out

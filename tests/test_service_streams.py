@@ -5,16 +5,15 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
+from serving import ANSWER, answering, collection, end, newest_job, until
 from test_service_app import problem
 
 import service.settings
@@ -23,46 +22,12 @@ from ingest.database import writing
 from ingest.records import Original
 from ingest.tables import DocumentRow, DocumentStatus
 from service import streams, uploads
-from service.__main__ import Server
-from service.app import create_app
-from workers import events, jobs, submit, usage
+from workers import events, jobs, submit
 from workers.events import Event
 from workers.states import JobKind, JobStatus
-from workers.tables import JobRow
 
 pytestmark = pytest.mark.usefixtures("redis_url", "migrated")
 Told = tuple[str | None, str, dict[str, Any]]
-
-
-@pytest.fixture
-def live() -> Iterator[httpx.Client]:
-    """A client of the application behind a real server on a free port of loopback."""
-    app = create_app()
-    config = uvicorn.Config(
-        app, port=0, http="h11", log_level="warning", timeout_graceful_shutdown=5
-    )
-    server = Server(app, config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    until(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
-        yield client
-    server.should_exit = True
-    thread.join(timeout=10)
-    assert not thread.is_alive()
-
-
-def until(true: Callable[[], object], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def collection() -> str:
-    with writing() as session:
-        return library.create_collection(session, "Minutes").id
 
 
 def readable() -> str:
@@ -83,15 +48,6 @@ def reading_job() -> str:
     return submit.read(document.id).id
 
 
-def end(job_id: str, status: JobStatus, **fields: Any) -> None:
-    with writing() as session:
-        row = session.get_one(JobRow, job_id)
-        row.status = status
-        for name, value in fields.items():
-            setattr(row, name, value)
-    events.tell_outcome(jobs.get(job_id))
-
-
 def told(lines: Iterator[str]) -> Iterator[Told]:
     """Events as a browser would understand them."""
     fields: dict[str, str] = {}
@@ -103,23 +59,6 @@ def told(lines: Iterator[str]) -> Iterator[Told]:
             if "event" in fields:
                 yield fields.get("id"), fields["event"], json.loads(fields["data"])
             fields = {}
-
-
-def newest_job() -> str | None:
-    found = jobs.listing(jobs.JobFilter(limit=1))
-    return found[0].id if found else None
-
-
-def answering(status: JobStatus, **fields: Any) -> threading.Thread:
-    """What a worker would do: end the next question or search."""
-
-    def work() -> None:
-        until(newest_job)
-        end(str(newest_job()), status, **fields)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    return thread
 
 
 def test_a_story_is_told_from_the_beginning_to_the_end(live: httpx.Client) -> None:
@@ -202,21 +141,6 @@ def test_who_does_not_wait_for_an_answer_cancels_it(live: httpx.Client) -> None:
     with pytest.raises(httpx.ReadTimeout):
         live.post(url, json={"question": "When?"}, timeout=0.5)
     until(lambda: jobs.get(str(newest_job())).status is JobStatus.CANCELLED)
-
-
-ANSWER = {
-    "answer": "On Monday.",
-    "mode": "written",
-    "refused": False,
-    "draft": None,
-    "sentences": [{"text": "On Monday.", "verified": True, "citations": [1], "disputed": []}],
-    "citations": [],
-    "nearest": [],
-    "conversation_id": "conv_1",
-    "searched": {"documents": 1, "passages": 4, "best_score": 0.5},
-    "usage": usage.total([{"prompt_tokens": 1}]),
-    "timings": {"total_ms": 5},
-}
 
 
 def test_an_answer_can_be_awaited(live: httpx.Client) -> None:

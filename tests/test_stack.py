@@ -1,5 +1,6 @@
 """The whole of Lectern on real parts, asked over HTTP as a user would."""
 
+import asyncio
 import hashlib
 import io
 import zipfile
@@ -10,6 +11,8 @@ import docx
 import pytest
 from fakes import pdf
 from fleet import Fleet, Made, heard, until
+from mcp import Client
+from openai import OpenAI
 from reportlab.lib.pdfencrypt import StandardEncryption
 
 from ingest.vectors import VectorIndex
@@ -156,6 +159,37 @@ def test_an_answer_is_streamed_resumed_and_proven(lectern: Fleet) -> None:
     conversation = lectern.get(f"/v1/conversations/{story[0]['data']['conversation_id']}")
     (turn,) = conversation["turns"]
     assert (turn["question"], turn["answer"]) == (asked["question"], result["answer"])
+
+
+def test_programs_of_others_get_the_same_citations(lectern: Fleet) -> None:
+    collection = lectern.new_collection("Programs of others")
+    fact = "The lighthouse at Skarn was built by Ingrid Torvald in 1874."
+    (document,) = lectern.read(collection, skarn_md=f"# Skarn\n\n{fact}".encode())
+    question = "Who built the lighthouse at Skarn?"
+
+    program = OpenAI(base_url=f"{lectern.client.base_url}/v1", api_key="none")
+    said = program.chat.completions.create(
+        model="kb-programs-of-others", messages=[{"role": "user", "content": question}]
+    )
+    message = said.choices[0].message
+    assert message.content == f"{fact} [1]"
+    (annotation,) = message.annotations or []
+    cited = annotation.citation  # type: ignore[attr-defined]
+
+    async def by_agent() -> Any:
+        async with Client(f"{lectern.client.base_url}/mcp") as agent:
+            asked = {"collection": collection, "question": question}
+            return (await agent.call_tool("ask", asked)).structured_content
+
+    told = asyncio.run(by_agent())
+    assert told["citations"] == [cited]
+    assert told["links"] == {"1": annotation.url_citation.url}
+    page = lectern.get(f"/v1/documents/{document['id']}/pages/{cited['page']}")
+    assert page["text"][cited["char_start"] : cited["char_end"]] == cited["quote"]
+    assert annotation.url_citation.url == str(lectern.client.base_url) + (
+        f"/#/documents/{document['id']}/pages/{cited['page']}?start={cited['char_start']}"
+        f"&end={cited['char_end']}&version={cited['version_id']}"
+    )
 
 
 def test_a_question_does_not_wait_for_a_long_summary(lectern: Fleet) -> None:

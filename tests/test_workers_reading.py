@@ -112,7 +112,7 @@ def test_nothing_is_found_before_the_whole_document_is_read(
     seen = []
     while not jobs.get(job.id).finished:
         office.runtime.run(ready_steps(job)[0])
-        findings = find(Scope(collection), "harbour1w1", 3, office.tools.embedders, office.index)
+        findings = find(Scope(collection), "harbour1w1", 3, office.tools.means)
         seen.append(bool(findings.passages))
     assert len(seen) > 2
     assert seen == [False] * (len(seen) - 1) + [True]

@@ -16,7 +16,7 @@ from ingest.database import reading, writing
 from ingest.embedders import Embedders
 from ingest.errors import EmbedderMissing, IndexUnavailable, LecternError
 from ingest.passages import Scope
-from ingest.search import Findings, find
+from ingest.search import Findings, Means, find
 from ingest.tables import EmbeddingRow, GenerationRow
 from workers import jobs, submit
 from workers.jobs import Job
@@ -51,7 +51,7 @@ class World:
 
     def search(self, word: str) -> Findings:
         tools = self.office.tools
-        return find(Scope(self.collection), word, 5, tools.embedders, self.index)
+        return find(Scope(self.collection), word, 5, Means(tools.embedders, self.index))
 
     def similar(self, word: str) -> set[str]:
         """Names of documents that vectors have found."""

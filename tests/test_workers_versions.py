@@ -58,7 +58,7 @@ def seen(document: Document) -> Document:
 
 def found(office: Office, document: Document, word: str, alone: bool = False) -> set[str]:
     scope = Scope(document.collection_id, document.id if alone else None)
-    findings = find(scope, word, 5, office.tools.embedders, office.index)
+    findings = find(scope, word, 5, office.tools.means)
     return {one.version_id for one in findings.passages}
 
 

@@ -14,6 +14,7 @@ from workers.errors import ConversationNotFound
 from workers.tables import ConversationRow, JobDocumentRow, JobRow, TurnRow
 
 TITLE_CHARACTERS = 80
+ANSWERS = 20  #: to one question, that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,15 @@ class Turn:
     refused: bool
     created_at: float
     citations: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer, and where it was given."""
+
+    job_id: str
+    conversation_id: str
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +118,36 @@ def close_turn(session: Session, job_id: str, answer: str, refused: bool) -> Non
         turn.answer, turn.refused = answer, refused
 
 
-def history(conversation_id: str, before_job_id: str, limit: int | None = None) -> list[Turn]:
-    """The last `limit` answered turns (or all) before the given one, oldest first."""
+def answers_to(collection_id: str, question: str) -> list[Said]:
+    """The latest answers to just this question over a collection, newest first."""
+    query = (
+        select(TurnRow.job_id, TurnRow.conversation_id, TurnRow.answer)
+        .join(ConversationRow, ConversationRow.id == TurnRow.conversation_id)
+        .where(ConversationRow.collection_id == collection_id, TurnRow.question == question)
+        .where(TurnRow.answer.is_not(None))
+        .order_by(TurnRow.created_at.desc())
+        .limit(ANSWERS)
+    )
+    with reading() as session:
+        return [
+            Said(job, conversation, answer or "")
+            for job, conversation, answer in session.execute(query)
+        ]
+
+
+def history(
+    conversation_id: str, before_job_id: str, limit: int | None = None, last: str | None = None
+) -> list[Turn]:
+    """The last `limit` answered turns (or all) before the given one, oldest first.
+
+    With `last`, the job of a turn, up to that one: who asked has not seen those after it.
+    """
     with reading() as session:
         turns = [turn for turn in _turns(session, conversation_id) if turn.answer is not None]
     earlier = [turn for turn in turns if turn.job_id != before_job_id]
+    known = [turn.job_id for turn in earlier]
+    if last in known:
+        earlier = earlier[: known.index(last) + 1]
     return earlier if limit is None else earlier[max(0, len(earlier) - limit) :]
 
 

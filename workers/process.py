@@ -18,6 +18,7 @@ from ingest.database import require_schema, writing
 from ingest.embed import Embedder
 from ingest.embedders import Embedders
 from ingest.errors import LecternError
+from ingest.reranker import Reranker
 from ingest.settings import settings as ingest_settings
 from ingest.vectors import VectorIndex
 from workers import courier, errands, fleet, homes, language, logs
@@ -56,7 +57,9 @@ def runtime() -> Runtime:
     )
     with writing() as session:
         generations.adopt(session, embedders.current)
-    return Runtime(Tools(model, embedders, VectorIndex(library.chroma_url)), chosen, about)
+    reranker = Reranker(library.reranker, library.rerank_ms) if library.reranker else None
+    tools = Tools(model, embedders, VectorIndex(library.chroma_url), reranker)
+    return Runtime(tools, chosen, about)
 
 
 def serve() -> None:

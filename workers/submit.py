@@ -182,10 +182,18 @@ def _of_documents(
     return job
 
 
-def question(scope: Scope, question: str, conversation_id: str | None, wish: Wish = PLAIN) -> Job:
+def question(
+    scope: Scope,
+    question: str,
+    conversation_id: str | None,
+    wish: Wish = PLAIN,
+    *,
+    follows: str | None = None,
+) -> Job:
     """Answer a question from a collection, or from one document of it that has been read.
 
-    Without a conversation a new one is begun.
+    Without a conversation a new one is begun. `follows` is the job of the turn before it, where
+    that is not the conversation's latest.
     """
     with writing() as session:
         subjects.collection(session, scope.collection_id)
@@ -198,6 +206,7 @@ def question(scope: Scope, question: str, conversation_id: str | None, wish: Wis
             "question": question,
             "conversation_id": conversation,
             "filter": scope.only.public(),
+            **({"follows": follows} if follows else {}),
         }
         job = wish.grant(row)
     dispatcher.dispatch()

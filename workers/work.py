@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 from ingest.embed import Embedder
 from ingest.embedders import Embedders
 from ingest.errors import LecternError
+from ingest.reranker import Reranker
+from ingest.search import Means
 from ingest.vectors import VectorIndex
 from workers import events, steps
 from workers.errors import Cancelled
@@ -24,6 +26,12 @@ class Tools:
     language: Language
     embedders: Embedders
     index: VectorIndex
+    reranker: Reranker | None = None
+
+    @property
+    def means(self) -> Means:
+        """What searches are done with."""
+        return Means(self.embedders, self.index, self.reranker)
 
     @property
     def embedder(self) -> Embedder:

@@ -18,7 +18,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import mean, median
 from typing import Any, TextIO
 
@@ -61,6 +61,8 @@ class Cited:
 
     place: Place
     sound: bool  #: the quote is the page's text, and holds the claim
+    claim: str = ""
+    quote: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,8 @@ class _Ours:
             start, end, quote = one["char_start"], one["char_end"], one["quote"]
             page = self._shelf.texts[names[one["document_id"]]][one["page"] - 1]
             place = self._shelf.place_at(one["document_id"], one["page"], start, end)
-            yield Cited(place, page[start:end] == quote and holds(quote, claims[one["id"]]))
+            claim = claims[one["id"]]
+            yield Cited(place, page[start:end] == quote and holds(quote, claim), claim, quote)
 
 
 class _Chain:
@@ -171,6 +174,7 @@ def _row(
         row["replies"] += [
             {"by": prefix or "lectern", "question": each.question, "document": each.document}
             | {"reference": each.answer, "reply": reply.text, "refused": reply.refused}
+            | {"cited": [asdict(cited) for cited in reply.cited]}
             for each, reply in zip([*asked, *misplaced], [*replies, *others], strict=True)
         ]
     return row

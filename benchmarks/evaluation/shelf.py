@@ -29,7 +29,7 @@ from ingest.embed import Embedder
 from ingest.embedders import Embedders
 from ingest.passages import Found, Scope
 from ingest.records import Original
-from ingest.search import Findings, find_surrounded
+from ingest.search import Findings, Means, find_surrounded
 from ingest.sniff import media_type
 from ingest.tables import DocumentStatus, PageRow
 from ingest.vectors import VectorIndex
@@ -67,7 +67,7 @@ class Shelf:
     def find(self, question: str, limit: int, document: str | None = None) -> Findings:
         """What a search shows, in one document or in all."""
         scope = Scope(self.collection_id, self.ids[document] if document else None)
-        return find_surrounded(scope, question, limit, self.embedders, self.index)
+        return find_surrounded(scope, question, limit, Means(self.embedders, self.index))
 
     def answer(self, question: str, document: str | None = None) -> dict[str, Any]:
         """The result of a question's job, about one document or about all."""

@@ -15,7 +15,7 @@ from benchmarks.scaling.filling import Filled
 from benchmarks.scaling.questions import Question
 from ingest.embed import Embedder
 from ingest.embedders import Embedders
-from ingest.search import find
+from ingest.search import Means, find
 from ingest.vectors import VectorIndex
 
 LIMIT = 10
@@ -68,7 +68,7 @@ def ask(
     for one in questions:
         embedder.made = {one.text: one.vector}
         began = time.perf_counter()
-        findings = find(one.scope, one.text, LIMIT, embedders, index)
+        findings = find(one.scope, one.text, LIMIT, Means(embedders, index))
         whole = {"ms": 1e3 * (time.perf_counter() - began)} | findings.timings
         found = any(passage.chunk_id == one.chunk_id for passage in findings.passages)
         for kind in (one.kind, "all"):

@@ -11,7 +11,7 @@ from ingest.passages import Scope
 from service.deps import Closing, Identifier, Owner
 from service.questions import checked
 from service.schemas import answers as schemas
-from service.streams import EventStream, awaited, happening, outcome
+from service.streams import EventStream, awaited, happening, outcome, told
 from workers import jobs, submit
 from workers.events import Event
 from workers.wishes import Wish
@@ -44,12 +44,9 @@ async def ask(
     job = await run_in_threadpool(submit.question, scope, question, conversation, wish)
     if not asked.stream:
         return (await outcome(request, job, closing)).result or {}
-    first = {"id": job.id, "conversation_id": job.params.get("conversation_id")}
-    return EventStream(
-        happening(job.id, None, closing),
-        first=[Event(None, "job", first)],
-        on_leave=partial(run_in_threadpool, jobs.cancel, job.id),
-    )
+    known = {"id": job.id, "conversation_id": job.params.get("conversation_id")}
+    story = told(happening(job.id, None, closing), first=[Event(None, "job", known)])
+    return EventStream(story, on_leave=partial(run_in_threadpool, jobs.cancel, job.id))
 
 
 @router.post("/search", response_model=schemas.Hits)

@@ -18,6 +18,7 @@ from service.streams import (
     awaited,
     happening,
     resume_point,
+    told,
 )
 from workers import jobs, promises, submit
 from workers.jobs import Job, JobFilter
@@ -114,7 +115,7 @@ async def follow_job(
 ) -> Response:
     """What happens to a job, from the beginning or after the given event, to its end."""
     await run_in_threadpool(jobs.get, job_id)
-    return EventStream(happening(job_id, resume_point(header, last_event_id), closing))
+    return EventStream(told(happening(job_id, resume_point(header, last_event_id), closing)))
 
 
 def _asked(wanted: schemas.Wanted, owner: str) -> Job:

@@ -134,6 +134,7 @@ class Hit(Answering):
     score: float = Field(description="fused rank; only its order means something")
     similarity: float | None = Field(None, description="cosine, if the vectors found it")
     words: float | None = Field(None, description="lexical score, if the words found it")
+    reranked: float | None = Field(None, description="the cross-encoder's, if it has read it")
 
 
 class Hits(Answering):

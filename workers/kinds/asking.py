@@ -39,7 +39,7 @@ def whole_document(work: Work) -> documents.Whole | None:
 def about_document(work: Work, document: documents.Whole) -> Asked:
     """Document, what was said before, question. All of the document may prove the answer."""
     language, question = work.tools.language, work.job.params["question"]
-    earlier = conversations.history(work.job.params["conversation_id"], work.job.id)
+    earlier = _earlier(work)
     turns = documents.fitting(earlier, document, language)
     first, later = documents.talk(turns, question)
     sources = frozenset({document.document_id}) | conversations.documents_of(turns)
@@ -88,7 +88,13 @@ def _known_first(work: Work, wording: prompts.Prompts, passages: list[str]) -> l
 
 def turn_before(work: Work) -> list[Turn]:
     """The turn before this one: “and in 2024?” means nothing alone."""
-    return conversations.history(work.job.params["conversation_id"], work.job.id, HISTORY_TURNS)
+    return _earlier(work, HISTORY_TURNS)
+
+
+def _earlier(work: Work, limit: int | None = None) -> list[Turn]:
+    given = work.job.params
+    last = given.get("follows")
+    return conversations.history(given["conversation_id"], work.job.id, limit, last)
 
 
 def _told(turns: list[Turn], wording: prompts.Prompts) -> str:

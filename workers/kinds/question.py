@@ -54,7 +54,7 @@ def retrieve(work: Work) -> Output:
     query = " ".join([*(turn.question for turn in before), question])
     only = Filter.of(work.job.params.get("filter"))
     scope = Scope(str(work.job.collection_id), work.job.document_id, only)
-    findings = find(scope, query, PASSAGES, work.tools.embedders, work.tools.index)
+    findings = find(scope, query, PASSAGES, work.tools.means)
     sources = _still_there(work, findings.passages[:SOURCES])
     quote = best_quoted(query, sources, work.tools.embedder)
     stranger = _about_strangers(query, findings.passages)

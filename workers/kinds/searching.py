@@ -16,8 +16,7 @@ def search(work: Work) -> Output:
         Scope(str(work.job.collection_id), only=Filter.of(work.job.params.get("filter"))),
         work.job.params["query"],
         work.job.params["limit"],
-        work.tools.embedders,
-        work.tools.index,
+        work.tools.means,
     )
     with work.write() as session:
         there = steps.draw_on(session, work.step, (one.document_id for one in findings.passages))
