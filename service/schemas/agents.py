@@ -20,19 +20,17 @@ class InCollection(Asking):
     collection: Where
 
 
-class Search(Asking):
+class Search(InCollection):
     """What to look for, and where."""
 
-    collection: Where
     query: LongText
     limit: int = Field(8, ge=1, le=50)
     filter: Narrowing = Narrowing()
 
 
-class Ask(Asking):
+class Ask(InCollection):
     """A question, and where the answer may stand."""
 
-    collection: Where
     question: LongText
     document_id: Id | None = Field(None, description="answer from this document alone")
     conversation_id: Id | None = Field(None, description="of an answer before, to go on from it")

@@ -37,7 +37,7 @@ def read(path: Path) -> Any:
 
 
 def _pages(size: int) -> mmap.mmap:
-    """Whole pages, at least one; huge ones, which take a quarter of the time to fill, if any."""
+    """Whole pages, at least one; huge ones, which take a third of the time to fill, if any."""
     pages = mmap.mmap(-1, max(1, size), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     with suppress(OSError):  # this kernel has none
         pages.madvise(mmap.MADV_HUGEPAGE)
