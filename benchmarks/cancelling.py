@@ -26,7 +26,7 @@ TARGET_SECONDS = 2.0
 LOOK_SECONDS = 0.02
 LONG_TOKENS, PROMPT_TOKENS = 150_000, 3_000
 #: Documents are not computed ahead, or no prompt would be long.
-SETTINGS = {"LECTERN_SAMPLES": "off", "LECTERN_WARM": "off"}
+SETTINGS = {"LECTERN_WARM": "off"}
 #: In every document: a question without evidence is refused before the model is asked.
 SAID = "The costs of the northern pumping station were named by the auditor in March."
 QUESTION = "Who named the costs of the northern pumping station?"

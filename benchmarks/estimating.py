@@ -25,7 +25,6 @@ LENGTHS = (600, 16_000)
 CHARACTERS_PER_TOKEN = 4.5
 #: How many summaries begin at the same time, in turn.
 TOGETHER = (1, 1, 2, 1, 3)
-SETTINGS = {"LECTERN_SAMPLES": "off"}
 WITHIN_P90, NEAR_P50 = 0.9, 0.3
 
 
@@ -40,7 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
     texts = [_cut(text, chance) for text in _texts(given.data, given.seed, given.jobs)]
     with (
         tempfile.TemporaryDirectory() as folder,
-        whole.running(Path(folder), SETTINGS) as client,
+        whole.running(Path(folder), {}) as client,
     ):
         found = [_shown(job) for job in _summarised(client, texts)]
         accuracy = whole.told(client, "/v1/jobs/accuracy")

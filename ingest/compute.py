@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ingest.openmp import send_threads_away
+
 PATIENCE_SECONDS = 15.0
 IMPATIENCE_SECONDS = 0.02
 POLL_SECONDS = 0.002
@@ -50,6 +52,8 @@ class Turns:
                 with self._cores.held():
                     yield
         finally:
+            if self._waiting:  # ours would slow down whoever comes next
+                send_threads_away()
             self._release()
 
     def _acquire(self, urgent: bool, give_way: Callable[[], None] | None) -> None:

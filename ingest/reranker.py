@@ -7,7 +7,6 @@ is why it has a budget: what is not reached in time keeps its place behind what 
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from sentence_transformers import CrossEncoder
 
 from ingest.compute import compute
 from ingest.errors import RerankerMissing
+from ingest.openmp import ComputingThread
 from ingest.passages import Found
 
 FEW = 2  #: pairs at once: the finer, the nearer to the budget
@@ -34,8 +34,7 @@ class Reranker:
             str(path), device="cpu", local_files_only=True, max_length=LONGEST_TOKENS, num_labels=1
         )
         self._budget = milliseconds / 1e3
-        # Like the embedder's: OpenMP keeps threads for each thread that ever computes.
-        self._thread = ThreadPoolExecutor(1, "reranker")
+        self._thread = ComputingThread("reranker")
 
     def reordered(self, question: str, found: Sequence[Found]) -> list[Found]:
         """`found` with those that were read first, best first, each with its score."""
@@ -54,9 +53,9 @@ class Reranker:
     def _scores(self, question: str, few: Sequence[Found]) -> Any:
         pairs = [(question, f"{one.heading}\n{one.text}".strip()) for one in few]
         with compute.turn(urgent=True):
-            return self._thread.submit(
+            return self._thread.run(
                 self._model.predict, pairs, batch_size=FEW, show_progress_bar=False
-            ).result()
+            )
 
 
 def _with_score(one: Found, score: Any) -> Found:

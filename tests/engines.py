@@ -13,6 +13,7 @@ from typing import Any
 
 import llama_cpp.llama_cpp as llama
 import numpy as np
+import psutil
 
 from workers.engine.context import Context, Row, Shape
 from workers.engine.engine import Engine
@@ -73,6 +74,11 @@ def usage_of(answer: Answer) -> Usage:
     text_of(answer)
     assert answer.finish is not None
     return answer.finish.usage
+
+
+def native_threads() -> set[int]:
+    """Those that the kernel knows of this process, OpenMP's too."""
+    return {thread.id for thread in psutil.Process().threads()}
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -14,6 +14,7 @@ from engines import (
     PROFILE,
     asked,
     assert_greedy,
+    native_threads,
     opened,
     text_of,
     tokens_of,
@@ -522,6 +523,23 @@ def test_interrupted_while_it_writes(fine: Engine, monkeypatch: pytest.MonkeyPat
     written = tokens_of(fine, text_of(answer))
     assert usage_of(answer).completion_tokens == len(written)
     assert_greedy(fine, job, written)
+
+
+def test_an_engine_that_rests_keeps_no_threads_of_openmp(model_file: Path, tmp_path: Path) -> None:
+    before = native_threads()
+
+    def own() -> int:
+        return len(native_threads() - before)
+
+    # With lanes of their own who loads the model computes as well.
+    two = replace(PROFILE, threads=2, prefill_threads=2, batch_flash_attention=True)
+    loaded = opened(model_file, tmp_path, profile=two, prefix_disk_mb=0)
+    until(lambda: own() == 1)
+    answer = loaded.generate(asked(loaded, "Count.", sampling=ENDLESS, max_tokens=200))
+    until(lambda: own() == 2)
+    answer.cancel()
+    until(lambda: own() == 1)
+    loaded.close()
 
 
 def test_talks_that_take_turns_go_on_where_they_were(fine: Engine) -> None:

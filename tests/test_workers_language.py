@@ -100,8 +100,15 @@ def server(engine: Engine) -> Iterator[Server]:
         thread.join()
 
 
-def over(url: str) -> Language:
-    return language.load(Settings(llm_url=url, llm_model="m", llm_context=4000))
+def over(url: str, *, small: bool = False) -> Language:
+    return language.load(Settings(llm_url=url, llm_model="m", llm_context=4000, llm_small=small))
+
+
+def test_a_server_has_a_large_model_unless_it_is_said_to_be_small() -> None:
+    large, small = over("http://127.0.0.1:1/v1"), over("http://127.0.0.1:1/v1", small=True)
+    assert not large.small
+    assert small.small
+    assert large.fingerprint != small.fingerprint
 
 
 def limits(max_tokens: int) -> Limits:

@@ -146,11 +146,11 @@ def _server(settings: Settings) -> Language:
     thought = THOUGHT_TOKENS if settings.thinking == "on" else 0
     return Language(
         chat=chat,
-        fingerprint=f"{settings.llm_url}#{settings.llm_model}",
+        fingerprint=f"{settings.llm_url}#{settings.llm_model}{'#small' * settings.llm_small}",
         context_tokens=settings.llm_context - thought,
         count_tokens=estimated_tokens,
         engine=None,
-        small=False,
+        small=settings.llm_small,
         name=settings.llm_model or settings.llm_url,
         thought_tokens=thought,
     )

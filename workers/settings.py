@@ -41,6 +41,10 @@ class Settings(BaseSettings):
     llm_model: str = Field("", description="model name to ask that server for")
     llm_api_key: str = Field("", description="key for that server")
     llm_context: int = Field(8_192, description="context of that server's model in tokens")
+    llm_small: bool = Field(
+        False,
+        description="a model under a billion parameters: it may write less, and is not believed",
+    )
     context: int = Field(4_096, description="tokens one sequence of the engine may hold")
     batch_slots: int = Field(8, description="batch sequences one engine works on at once")
     interactive_slots: int = Field(2, description="interactive sequences one engine works on")

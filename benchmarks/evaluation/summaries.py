@@ -29,7 +29,6 @@ from workers.settings import Settings
 OURS = "Lectern"
 TOGETHER = 4  #: meetings that a naive way has in hand at once
 MEETINGS = 10  #: unless told
-WITHOUT_SAMPLES = {"LECTERN_SAMPLES": "false"}
 Written = Mapping[str, Sequence[str]]  #: summaries by system, in the order of the meetings
 
 
@@ -58,7 +57,7 @@ def run(arguments: Namespace, results: TextIO) -> int:
 def _ours(given: Sequence[Meeting], length: int) -> Iterator[str]:
     with (
         tempfile.TemporaryDirectory() as folder,
-        whole.running(Path(folder), WITHOUT_SAMPLES) as client,
+        whole.running(Path(folder), {}) as client,
     ):
         files = {meeting.name: meeting.text.encode() for meeting in given}
         began, jobs = time.monotonic(), []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from benchmarks.simulation.costs import CELLS, Costs, Point, fitted
+from ingest.openmp import send_threads_away
 from workers.engine.context import Context, Row, Shape
 from workers.engine.model import Model
 from workers.engine.profile import Profile
@@ -25,6 +26,7 @@ def calibrated(model: Model, shape: Shape, name: str) -> Costs:
         answers = list(desk.answers())
         prompts = list(desk.prompts())
         restore = desk.restore()
+    send_threads_away()  # they would slow down the engine that is looked at next
     one = [point for point in answers if point.rows == 1]
     return Costs(
         name=name,

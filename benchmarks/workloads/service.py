@@ -1,8 +1,8 @@
 """The summaries again through the whole service, as jobs: Lectern with its engine, and the same
 Lectern with llama-server in the engine's place (LECTERN_LLM_URL).
 
-Everything else is equal: parsing, embedding, jobs, prompts, checks. Lengths are not forced here,
-so the two may write somewhat more or less.
+Everything else is equal: parsing, embedding, jobs, prompts, checks, and how much may be written.
+Lengths are not forced here, so the two may write somewhat more or less.
 """
 
 import tempfile
@@ -27,8 +27,7 @@ def run(bench: Bench) -> Iterator[Row]:
     theirs = {}
     for setting in SETTINGS:
         with bench.server(setting) as server:
-            theirs_url = {"LECTERN_LLM_URL": f"{server.url}/v1", "LECTERN_LLM_MODEL": "any"}
-            theirs[setting.name] = _summarised(documents, theirs_url)
+            theirs[setting.name] = _summarised(documents, _instead(server.url))
         bench.tell(f"service on {server.name}: {theirs[setting.name]:.4g} s")
     ours = Sample((_summarised(documents, {}),))
     bench.tell(f"service on its engine: {ours}")
@@ -43,6 +42,12 @@ def run(bench: Bench) -> Iterator[Row]:
         f"{DOCUMENTS} documents of 4–6 × {size.section} tokens as jobs; Lectern {ours}; server"
         f" {tried}; lengths not forced",
     )
+
+
+def _instead(url: str) -> dict[str, str]:
+    """Settings for a server, with a model that is as small as the engine knows its own to be."""
+    model = {"LECTERN_LLM_MODEL": "any", "LECTERN_LLM_SMALL": "on"}
+    return {"LECTERN_LLM_URL": f"{url}/v1", **model}
 
 
 def _summarised(documents: list[list[str]], environment: Mapping[str, str]) -> float:

@@ -13,6 +13,7 @@ from dataclasses import asdict
 import structlog
 
 from ingest.compute import compute
+from ingest.openmp import send_threads_away
 from workers.engine.compose import rope_of
 from workers.engine.context import Row
 from workers.engine.drafter import Drafter
@@ -53,8 +54,7 @@ class Scheduler:
         self._errands: deque[Callable[[], None]] = deque()
         self._wake = threading.Condition()
         self._stopping = self._interruptible = False
-        self._tally = Tally()
-        self._decoding_since = 0.0
+        self._tally, self._decoding_since = Tally(), 0.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -135,12 +135,12 @@ class Scheduler:
             self.abandon(EngineStopped(reason="it was shut down"))
 
     def _wait_for_work(self) -> bool:
-        began = time.monotonic()
         with self._wake:
             while not (self._waiting or self._active or self._errands or self._stopping):
+                send_threads_away()
+                began = time.monotonic()
                 self._wake.wait()
                 self._tally.idle_seconds += time.monotonic() - began
-                began = time.monotonic()
             return not self._stopping
 
     def abandon(self, error: EngineStopped | RpcHostLost) -> None:

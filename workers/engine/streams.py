@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ingest.openmp import send_threads_away
 from workers.engine import compose
 from workers.engine.compose import NotJoinable
 from workers.engine.context import Context, Row
@@ -54,6 +55,7 @@ class Streams:
         finally:
             self.trim(0, 0)
             self.trim(theirs, 0)
+            send_threads_away()  # who loads the model does not go on to compute
 
     def decode(self, rows: Sequence[Row]) -> bool:
         """Compute rows in the order of their streams; see Context.decode."""
